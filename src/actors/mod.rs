@@ -1,0 +1,3 @@
+//! The actors: registry, site supervisors, member actors. Thin: the rules are in `core`.
+
+pub mod handle;

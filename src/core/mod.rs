@@ -1,0 +1,3 @@
+//! The rules, pure: state in, values out. No clock, no I/O, no await, no randomness.
+
+pub mod query;

@@ -1,0 +1,198 @@
+//! What can be asked of a site, and what it answers. Values only.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::command::ItemDetails;
+use crate::domain::event::{Badge, Endpoint, MemberFacts};
+use crate::domain::profile::{PrivacyStatus, Status};
+use crate::domain::{AppId, AssignmentId, BadgeId, EndpointId, ItemKey, MemberId, Timestamp};
+
+/// A window into a list. `limit` is already checked against the route's limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    pub limit: usize,
+    pub start: PageStart,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PageStart {
+    Offset(usize),
+    After(Cursor),
+}
+
+/// Where a page ended. Shown to clients only in opaque form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cursor {
+    Ordinal(u32),
+    Nickname(String, u32),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageOf<T> {
+    pub items: Vec<T>,
+    /// Size of the whole list, not of this page.
+    pub total: usize,
+    pub next: Option<Cursor>,
+}
+
+/// A condition on one member, already typed. All of `all`, any of `any`, not `not`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MemberFilter {
+    Everyone,
+    All(Vec<MemberFilter>),
+    Any(Vec<MemberFilter>),
+    Not(Box<MemberFilter>),
+    Ids(Vec<MemberId>),
+    /// Login e-mails, compared without case.
+    Emails(Vec<String>),
+    /// Nicknames, compared without case.
+    Nicknames(Vec<String>),
+    NicknamePrefix(String),
+    Statuses(Vec<Status>),
+    Privacy(Vec<PrivacyStatus>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberOrder {
+    /// Order of creation.
+    CreatedAscending,
+    CreatedDescending,
+    NicknameAscending,
+    NicknameDescending,
+}
+
+/// Who looks. Decides what is shown, never what site is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Viewer {
+    /// The site owner or an app key with the scope.
+    Owner,
+    Member(MemberId),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    Member { id: MemberId, viewer: Viewer },
+    Members { filter: MemberFilter, order: MemberOrder, page: Page, viewer: Viewer },
+    Followers { member: MemberId, page: Page },
+    Following { member: MemberId, page: Page },
+    /// For each of `others`: does it follow `member`, does `member` follow it.
+    Connections { member: MemberId, others: Vec<MemberId> },
+    /// All counters of a member, each app's apart; private ones only of `private_of`, or all.
+    Counters { member: MemberId, private_of: PrivateCounters },
+    CountersOfMembers { filter: MemberFilter, page: Page },
+    Badge { id: BadgeId },
+    Badges { page: Page },
+    Assignments { badges: Option<Vec<BadgeId>>, members: Option<Vec<MemberId>>, page: Page },
+    Item { item: ItemKey },
+    Likers { item: ItemKey, page: Page },
+    Endpoint { id: EndpointId },
+    Endpoints { page: Page },
+    /// Where a member's live channel stands and whether `viewer` may see it.
+    Channel { member: MemberId, viewer: Viewer },
+}
+
+/// Whose private counters a reader may see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PrivateCounters {
+    All,
+    OfApp(AppId),
+    None,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum View {
+    Member(Arc<MemberFacts>),
+    Members(PageOf<Arc<MemberFacts>>),
+    MemberIds(PageOf<MemberId>),
+    Connections(Vec<Connection>),
+    Counters(Vec<AppCounters>),
+    CountersPage(PageOf<AppCounters>),
+    Badge(Arc<Badge>),
+    Badges(PageOf<Arc<Badge>>),
+    Assignments(PageOf<Assignment>),
+    Item(ItemView),
+    Endpoint(Arc<Endpoint>),
+    Endpoints(PageOf<Arc<Endpoint>>),
+    Channel(ChannelView),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connection {
+    pub connected_member: MemberId,
+    /// The listed member is followed by the given one.
+    pub followed_by_member: bool,
+    /// The listed member follows the given one.
+    pub following_member: bool,
+}
+
+/// The counters of one member that one app owns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppCounters {
+    pub member: MemberId,
+    pub app: AppId,
+    pub counters: Vec<CounterView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CounterView {
+    pub key: String,
+    pub public: bool,
+    pub count: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    pub id: AssignmentId,
+    pub badge: BadgeId,
+    pub member: MemberId,
+    pub assigned_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemView {
+    pub item: ItemKey,
+    pub details: ItemDetails,
+    pub likes: usize,
+    pub created_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChannelView {
+    /// Seq of the newest record of the channel; 0 where there is none.
+    pub last_seq: u64,
+}
+
+/// What a changing command did. Nothing new means "already so", and looks the same to a retry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    Member(Arc<MemberFacts>),
+    /// The item after a like or unlike.
+    Item(ItemView),
+    /// All counters of the member that the writing app owns.
+    Counters { counters: AppCounters, duplicate: bool },
+    Badge(Arc<Badge>),
+    Assignment(Assignment),
+    Endpoint(Arc<Endpoint>),
+}
+
+/// What an increment batch did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ingested {
+    pub accepted: usize,
+    pub duplicates: usize,
+    pub errors: Vec<crate::domain::command::LineFault>,
+    /// The producer's last n after this batch, where it named one.
+    pub producer_n: Option<u64>,
+    /// UUIDv7 operation ids at or below this time are refused as expired; 0 where none was evicted.
+    pub op_id_floor_ms: i64,
+}
+
+/// What one slice of an import did; ids stand at the position of their line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    pub ids: Vec<Option<MemberId>>,
+    pub errors: Vec<crate::domain::command::LineFault>,
+}

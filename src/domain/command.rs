@@ -1,0 +1,141 @@
+//! Commands: wishes, imperative. The site is not in them: it comes from the credential.
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{AppId, AssignmentId, BadgeId, EndpointId, MemberId, OpId};
+use super::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
+
+/// Anything a member authored in some app.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ItemKey {
+    pub app: AppId,
+    pub item: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMember {
+    /// Chosen by the shell (random), so that the core stays deterministic.
+    pub id: MemberId,
+    pub login_email: Option<String>,
+    pub profile: Profile,
+    pub privacy: Option<PrivacyStatus>,
+    pub status: Option<Status>,
+    pub activity: Option<ActivityStatus>,
+    /// Taken from an import; `None` means now.
+    pub created_at: Option<super::Timestamp>,
+}
+
+/// A profile edit: `None` leaves a field as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProfilePatch {
+    pub nickname: Option<Option<String>>,
+    pub title: Option<Option<String>>,
+    pub photo: Option<Option<super::profile::Image>>,
+    pub cover: Option<Option<super::profile::Image>>,
+    pub first_name: Option<Option<String>>,
+    pub last_name: Option<Option<String>>,
+    pub phones: Option<Vec<String>>,
+    pub emails: Option<Vec<String>>,
+    pub addresses: Option<Vec<super::profile::Address>>,
+    pub birthdate: Option<Option<String>>,
+    pub company: Option<Option<String>>,
+    pub job_title: Option<Option<String>>,
+    pub custom_fields: Option<Vec<super::profile::CustomField>>,
+    pub privacy: Option<PrivacyStatus>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemDetails {
+    pub author: Option<MemberId>,
+    pub item_type: Option<String>,
+    pub title: Option<String>,
+    pub url: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewBadge {
+    pub id: BadgeId,
+    pub title: String,
+    pub description: Option<String>,
+    pub background_color: String,
+    pub text_color: String,
+    pub icon: Option<super::event::BadgeIcon>,
+    pub permissions_enabled: bool,
+    pub rule: Option<super::event::BadgeRule>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEndpoint {
+    pub id: EndpointId,
+    pub url: String,
+    /// Patterns over event types (`follow.*`); empty means all that are not operational.
+    pub event_types: Vec<String>,
+    /// The signing secret, sealed with the operator's key.
+    pub sealed_secret: Vec<u8>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    CreateMember(Box<NewMember>),
+    UpdateProfile { member: MemberId, patch: Box<ProfilePatch> },
+    Follow { follower: MemberId, followed: MemberId },
+    Unfollow { follower: MemberId, followed: MemberId },
+    PutItem { item: ItemKey, details: ItemDetails },
+    Like { liker: MemberId, item: ItemKey },
+    Unlike { liker: MemberId, item: ItemKey },
+    SetCounter { app: AppId, member: MemberId, key: String, public: bool, count: i64 },
+    IncrementCounter {
+        app: AppId,
+        member: MemberId,
+        key: String,
+        delta: i64,
+        op_id: Option<OpId>,
+    },
+    CreateBadge(Box<NewBadge>),
+    DeleteBadge { badge: BadgeId },
+    AssignBadge { badge: BadgeId, member: MemberId },
+    UnassignBadge { assignment: AssignmentId },
+    CreateEndpoint(Box<NewEndpoint>),
+    DeleteEndpoint { endpoint: EndpointId },
+    RotateEndpointSecret { endpoint: EndpointId, sealed_secret: Vec<u8> },
+    DisableEndpoint { endpoint: EndpointId, reason: String },
+}
+
+/// Where a producer stands: batch numbers are contiguous per app and name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProducerPosition {
+    pub producer: String,
+    pub n: u64,
+}
+
+/// Thousands of increments of one app, as one command. Parallel arrays keep a line at 28 bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IncrementBatch {
+    pub app: Option<AppId>,
+    pub producer: Option<ProducerPosition>,
+    /// Distinct counter keys of this batch; a line points into it.
+    pub keys: Vec<String>,
+    pub lines: Vec<IncrementLine>,
+    /// Empty, or one entry for each line.
+    pub op_ids: Vec<Option<OpId>>,
+    /// Lines that could not be read, with the position they had in the request.
+    pub faults: Vec<LineFault>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IncrementLine {
+    pub member: MemberId,
+    pub delta: i64,
+    /// Position in the request, for the per-line answer.
+    pub index: u32,
+    /// Index into [`IncrementBatch::keys`].
+    pub key: u16,
+}
+
+/// Why one line of a batch was not taken; the others were.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineFault {
+    pub index: u32,
+    pub code: &'static str,
+    pub detail: String,
+}

@@ -1,0 +1,218 @@
+//! Events: facts, past tense. Stored for ever in this order: variants and fields are only appended.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+use super::command::{ItemDetails, ItemKey};
+use super::id::{AppId, AssignmentId, BadgeId, EndpointId, ItemOrdinal, MemberId, MemberOrdinal};
+use super::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BadgeIcon {
+    pub id: Option<String>,
+    pub url: String,
+    pub height: i32,
+    pub width: i32,
+    pub alt_text: Option<String>,
+    pub filename: Option<String>,
+}
+
+/// "Counter `key` of `app` reaches `reaches`".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BadgeRule {
+    pub app: AppId,
+    pub key: String,
+    pub reaches: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Badge {
+    pub id: BadgeId,
+    pub title: String,
+    pub description: Option<String>,
+    pub background_color: String,
+    pub text_color: String,
+    pub icon: Option<BadgeIcon>,
+    pub permissions_enabled: bool,
+    pub slug: String,
+    pub revision: u64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub rule: Option<BadgeRule>,
+}
+
+/// Why a badge is held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AssignmentReason {
+    Assigned,
+    RuleReached { app: AppId, key: String, count: i64 },
+}
+
+/// Why a badge is no longer held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UnassignmentReason {
+    Unassigned,
+    BadgeDeleted,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MemberOrigin {
+    Creation,
+    Import,
+    SignUp,
+}
+
+/// All of a member that does not change with follows, likes, counters and badges.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberFacts {
+    pub id: MemberId,
+    pub login_email: Option<String>,
+    pub slug: Option<String>,
+    pub status: Status,
+    pub privacy: PrivacyStatus,
+    pub activity: ActivityStatus,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub revision: u64,
+    pub profile: Arc<Profile>,
+}
+
+/// One changed field with what it was; values are JSON text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldChange {
+    pub field: String,
+    pub old_json: String,
+    pub new_json: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    pub id: EndpointId,
+    pub url: String,
+    pub event_types: Vec<String>,
+    pub sealed_secret: Vec<u8>,
+    /// The secret before the last rotation, and until when both sign.
+    pub previous_secret: Option<(Vec<u8>, Timestamp)>,
+    /// Events after this seq are delivered.
+    pub after_seq: u64,
+    pub created_at: Timestamp,
+    pub disabled: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    MemberCreated { ordinal: MemberOrdinal, facts: Arc<MemberFacts>, origin: MemberOrigin },
+    MemberUpdated { facts: Arc<MemberFacts>, changes: Vec<FieldChange> },
+    FollowCreated { follower: MemberId, followed: MemberId },
+    FollowDeleted { follower: MemberId, followed: MemberId },
+    ItemCreated { ordinal: ItemOrdinal, item: Arc<ItemKey>, details: ItemDetails },
+    ItemUpdated { item: Arc<ItemKey>, details: ItemDetails },
+    ItemLiked { item: Arc<ItemKey>, liker: MemberId, author: Option<MemberId> },
+    ItemUnliked { item: Arc<ItemKey>, liker: MemberId, author: Option<MemberId> },
+    /// A coalesced report: what the counter was at the last report and what it is now.
+    CounterUpdated { member: MemberId, app: AppId, key: String, public: bool, old: i64, new: i64 },
+    BadgeCreated { badge: Arc<Badge> },
+    BadgeUpdated { badge: Arc<Badge> },
+    BadgeDeleted { badge: BadgeId },
+    BadgeAssigned {
+        badge: BadgeId,
+        member: MemberId,
+        assignment: AssignmentId,
+        reason: AssignmentReason,
+    },
+    BadgeUnassigned {
+        badge: BadgeId,
+        member: MemberId,
+        assignment: AssignmentId,
+        reason: UnassignmentReason,
+    },
+    EndpointCreated { endpoint: Arc<Endpoint> },
+    EndpointDeleted { endpoint: EndpointId },
+    EndpointSecretRotated { endpoint: EndpointId, sealed_secret: Vec<u8>, overlap_until: Timestamp },
+    EndpointDisabled { endpoint: EndpointId, reason: String },
+}
+
+impl Event {
+    /// The dotted public name.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Event::MemberCreated { .. } => "member.created",
+            Event::MemberUpdated { .. } => "member.updated",
+            Event::FollowCreated { .. } => "follow.created",
+            Event::FollowDeleted { .. } => "follow.deleted",
+            Event::ItemCreated { .. } => "item.created",
+            Event::ItemUpdated { .. } => "item.updated",
+            Event::ItemLiked { .. } => "item.liked",
+            Event::ItemUnliked { .. } => "item.unliked",
+            Event::CounterUpdated { .. } => "counter.updated",
+            Event::BadgeCreated { .. } => "badge.created",
+            Event::BadgeUpdated { .. } => "badge.updated",
+            Event::BadgeDeleted { .. } => "badge.deleted",
+            Event::BadgeAssigned { .. } => "badge.assigned",
+            Event::BadgeUnassigned { .. } => "badge.unassigned",
+            Event::EndpointCreated { .. } => "endpoint.created",
+            Event::EndpointDeleted { .. } => "endpoint.deleted",
+            Event::EndpointSecretRotated { .. } => "endpoint.secret_rotated",
+            Event::EndpointDisabled { .. } => "endpoint.disabled",
+        }
+    }
+
+    /// Events about the plumbing itself; only a pattern that names them takes them.
+    pub fn is_operational(&self) -> bool {
+        self.type_name().starts_with("endpoint.")
+    }
+
+    /// The member whose own sequence this event advances.
+    pub fn member(&self) -> Option<MemberId> {
+        match self {
+            Event::MemberCreated { facts, .. } | Event::MemberUpdated { facts, .. } => {
+                Some(facts.id)
+            }
+            Event::FollowCreated { follower, .. } | Event::FollowDeleted { follower, .. } => {
+                Some(*follower)
+            }
+            Event::ItemLiked { liker, .. } | Event::ItemUnliked { liker, .. } => Some(*liker),
+            Event::ItemCreated { details, .. } | Event::ItemUpdated { details, .. } => {
+                details.author
+            }
+            Event::CounterUpdated { member, .. }
+            | Event::BadgeAssigned { member, .. }
+            | Event::BadgeUnassigned { member, .. } => Some(*member),
+            Event::BadgeCreated { .. }
+            | Event::BadgeUpdated { .. }
+            | Event::BadgeDeleted { .. }
+            | Event::EndpointCreated { .. }
+            | Event::EndpointDeleted { .. }
+            | Event::EndpointSecretRotated { .. }
+            | Event::EndpointDisabled { .. } => None,
+        }
+    }
+
+    /// The other member concerned: who was followed, whose item was liked.
+    pub fn affected_member(&self) -> Option<MemberId> {
+        match self {
+            Event::FollowCreated { followed, .. } | Event::FollowDeleted { followed, .. } => {
+                Some(*followed)
+            }
+            Event::ItemLiked { author, liker, .. } | Event::ItemUnliked { author, liker, .. } => {
+                author.filter(|author| author != liker)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// An event in its place: the one cursor of sockets, webhooks and the events API is `seq`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Dense per site, from 1.
+    pub seq: u64,
+    pub time: Timestamp,
+    /// Dense per [`Event::member`], from 1; 0 where the event has none.
+    pub member_seq: u64,
+    /// The members whose channels carry this record, with each channel's previous seq.
+    pub touches: super::batch::Touches,
+    pub event: Event,
+}

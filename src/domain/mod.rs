@@ -1,0 +1,20 @@
+//! The words: ids, commands, events, refusals, limits, time. Values only: no rule, no I/O, no clock.
+
+pub mod batch;
+pub mod command;
+pub mod event;
+pub mod id;
+pub mod limits;
+pub mod profile;
+pub mod refusal;
+pub mod time;
+
+pub use batch::{Change, Commit, Touch, WrittenRecord};
+pub use command::{Command, ItemKey};
+pub use event::{Event, Record};
+pub use id::{
+    AppId, AssignmentId, BadgeId, EndpointId, ItemOrdinal, KeyId, MemberId, MemberOrdinal, OpId,
+    SiteId,
+};
+pub use refusal::{Refusal, Violation};
+pub use time::Timestamp;

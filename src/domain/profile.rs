@@ -1,0 +1,80 @@
+//! What a member says about themselves, and the three axes of their state.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    pub nickname: Option<String>,
+    pub title: Option<String>,
+    pub photo: Option<Image>,
+    pub cover: Option<Image>,
+    pub contact: Contact,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub phones: Vec<String>,
+    pub emails: Vec<String>,
+    pub addresses: Vec<Address>,
+    pub birthdate: Option<String>,
+    pub company: Option<String>,
+    pub job_title: Option<String>,
+    pub custom_fields: Vec<CustomField>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    pub id: [u8; 16],
+    pub street_number: Option<String>,
+    pub street_name: Option<String>,
+    pub address_line: Option<String>,
+    pub address_line_2: Option<String>,
+    pub city: Option<String>,
+    pub subdivision: Option<String>,
+    pub country: Option<String>,
+    pub postal_code: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomField {
+    pub key: String,
+    pub name: Option<String>,
+    /// The value as JSON text, kept as it came.
+    pub value_json: String,
+}
+
+/// A picture by address. Offsets and sizes are pixels.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    pub id: String,
+    pub url: String,
+    pub height: i32,
+    pub width: i32,
+    pub offset_x: Option<i32>,
+    pub offset_y: Option<i32>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    Pending,
+    #[default]
+    Approved,
+    Blocked,
+    Offline,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PrivacyStatus {
+    #[default]
+    Private,
+    Public,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ActivityStatus {
+    #[default]
+    Active,
+    Muted,
+}

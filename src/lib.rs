@@ -1,0 +1,6 @@
+//! Guildhall: a members engine. See ARCHITECTURE.md for the map.
+
+pub mod actors;
+pub mod core;
+pub mod domain;
+pub mod journal;
