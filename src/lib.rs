@@ -1,6 +1,10 @@
 //! Guildhall: a members engine. See ARCHITECTURE.md for the map.
 
 pub mod actors;
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod core;
 pub mod domain;
 pub mod journal;
+pub mod telemetry;

@@ -73,3 +73,24 @@ pub const TAIL_RECORDS_MAX: usize = 16_384;
 pub const TAIL_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 
 pub const MEMBER_TOKEN_SECONDS: i64 = 3_600 * 4;
+
+pub const WORKERS_MAX: usize = 256;
+pub const WEBHOOK_ALLOW_NETWORKS_MAX: usize = 1_000;
+/// Characters of an owner key that the operator chose himself.
+pub const CHOSEN_KEY_BYTES_MIN: usize = 20;
+/// No credential is longer; anything above is refused unread.
+pub const CREDENTIAL_BYTES_MAX: usize = 1_024;
+/// Names of sites and keys.
+pub const NAME_BYTES_MAX: usize = 100;
+/// Revoked keys that a site still lists; the oldest go first.
+pub const KEYS_REVOKED_PER_SITE_MAX: usize = 50;
+/// Member tokens whose proof is remembered; the newer of two in one slot stays.
+pub const TOKENS_REMEMBERED_MAX: usize = 8_192;
+
+pub const ADMIN_REQUEST_BYTES_MAX: usize = 16 * 1_024;
+pub const ADMIN_CONNECTIONS_MAX: usize = 8;
+pub const ADMIN_REQUEST_SECONDS_MAX: u64 = 5;
+/// Differences that one `verify` lists; the number of all is always told.
+pub const VERIFY_DIFFERENCES_LISTED_MAX: usize = 1_000;
+/// How long a stopping server waits for what it has accepted.
+pub const DRAIN_SECONDS_MAX: u64 = 20;

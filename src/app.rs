@@ -1,0 +1,3 @@
+//! Wiring: which part gets which, in which order they start and stop. Decides nothing of its own.
+
+pub mod admin;
