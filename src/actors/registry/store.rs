@@ -8,22 +8,7 @@ use super::directory::Directory;
 use super::{RegistryError, StartSite};
 use crate::actors::keys::KeyRecord;
 use crate::domain::{KeyId, SiteId, Timestamp};
-use crate::journal::{Journal, JournalError};
-
-/// Stands in for `journal::codec`, with the same bytes, until that is here.
-mod codec {
-    use bincode::Options;
-
-    pub fn encode<T: serde::Serialize>(value: &T) -> Vec<u8> {
-        let mut bytes = vec![1];
-        bytes.extend(bincode::DefaultOptions::new().serialize(value).unwrap_or_default());
-        bytes
-    }
-
-    pub fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> bincode::Result<T> {
-        bincode::DefaultOptions::new().deserialize(bytes.get(1..).unwrap_or_default())
-    }
-}
+use crate::journal::{Journal, JournalError, codec};
 
 const SITES: &[u8] = b"registry/site/";
 const KEYS: &[u8] = b"registry/key/";
