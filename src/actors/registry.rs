@@ -4,6 +4,8 @@
 mod directory;
 mod keeper;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

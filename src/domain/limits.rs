@@ -96,6 +96,8 @@ pub const KEYS_REVOKED_PER_SITE_MAX: usize = 50;
 pub const TOKENS_REMEMBERED_MAX: usize = 8_192;
 
 pub const ADMIN_REQUEST_BYTES_MAX: usize = 16 * 1_024;
+/// An answer may list every key of every site.
+pub const ADMIN_ANSWER_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
 pub const ADMIN_CONNECTIONS_MAX: usize = 8;
 pub const ADMIN_REQUEST_SECONDS_MAX: u64 = 5;
 /// Differences that one `verify` lists; the number of all is always told.
