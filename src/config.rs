@@ -12,7 +12,10 @@ use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
 use crate::domain::SiteId;
-use crate::domain::limits::{MEMBERS_HOT_MAX, WEBHOOK_ALLOW_NETWORKS_MAX, WORKERS_MAX};
+use crate::domain::limits::{
+    CHECKPOINT_LOG_BYTES_DEFAULT, CHECKPOINT_LOG_BYTES_MIN, MEMBERS_HOT_MAX,
+    WEBHOOK_ALLOW_NETWORKS_MAX, WORKERS_MAX,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -23,6 +26,8 @@ pub struct Config {
     pub members_hot_max: usize,
     pub webhook_allow_networks: Vec<IpNet>,
     pub log: String,
+    /// Growth of a site's log that starts its next checkpoint.
+    pub checkpoint_log_bytes_max: u64,
     pub first_start: FirstStart,
 }
 
@@ -62,6 +67,7 @@ impl Default for Config {
             members_hot_max: MEMBERS_HOT_MAX,
             webhook_allow_networks: Vec::new(),
             log: "info".to_owned(),
+            checkpoint_log_bytes_max: CHECKPOINT_LOG_BYTES_DEFAULT,
             first_start: FirstStart::default(),
         }
     }
@@ -118,6 +124,14 @@ struct ConfigFile {
     members_hot_max: Option<usize>,
     webhook_allow_networks: Option<Vec<String>>,
     log: Option<String>,
+    #[serde(default)]
+    checkpoint: CheckpointTable,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CheckpointTable {
+    log_bytes_max: Option<u64>,
 }
 
 impl Config {
@@ -160,6 +174,11 @@ impl Config {
         }
         if let Some(log) = file.log {
             self.log = parse_log(&origin("log"), log)?;
+        }
+        if let Some(bytes) = file.checkpoint.log_bytes_max {
+            let origin = origin("checkpoint.log_bytes_max");
+            self.checkpoint_log_bytes_max =
+                within(&origin, bytes, CHECKPOINT_LOG_BYTES_MIN, u64::MAX)?;
         }
         Ok(())
     }
@@ -236,7 +255,10 @@ fn parse_data_dir(origin: &str, path: PathBuf) -> Result<PathBuf, ConfigError> {
     Ok(path)
 }
 
-fn within(origin: &str, value: usize, least: usize, most: usize) -> Result<usize, ConfigError> {
+fn within<T>(origin: &str, value: T, least: T, most: T) -> Result<T, ConfigError>
+where
+    T: PartialOrd + fmt::Display,
+{
     if value < least {
         return Err(ConfigError::bad(origin, format!("{value} is below the least, {least}")));
     }
@@ -307,10 +329,9 @@ mod tests {
         let mut config = Config { log: "error".to_owned(), ..Config::default() };
         config.apply_text("shipped", SHIPPED).unwrap();
         assert_eq!(config, Config::default());
-        let ConfigFile { listen, data_dir, workers, members_hot_max, webhook_allow_networks, log } =
-            toml::from_str(SHIPPED).unwrap();
-        assert!(listen.is_some() && data_dir.is_some() && workers.is_some() && log.is_some());
-        assert!(members_hot_max.is_some() && webhook_allow_networks.is_some());
+        let file: ConfigFile = toml::from_str(SHIPPED).unwrap();
+        let shown = format!("{file:?}");
+        assert!(!shown.contains("None"), "a key is missing: {shown}");
     }
 
     #[test]
