@@ -73,3 +73,4 @@ pub const TAIL_RECORDS_MAX: usize = 16_384;
 pub const TAIL_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 
 pub const MEMBER_TOKEN_SECONDS: i64 = 3_600 * 4;
+pub const EVENT_PATTERN_BYTES_MAX: usize = 256;

@@ -41,7 +41,9 @@ pub struct Batch {
 pub enum Appended {
     Stored(Position),
     /// The tail is not where the batch expected it, or its epoch is over.
-    Conflict { tail: Position },
+    Conflict {
+        tail: Position,
+    },
     /// It may or may not be stored; ask for the tail before going on.
     Unknown,
     Full,
