@@ -74,3 +74,11 @@ pub const TAIL_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 
 pub const MEMBER_TOKEN_SECONDS: i64 = 3_600 * 4;
 pub const EVENT_PATTERN_BYTES_MAX: usize = 256;
+
+/// Bytes of commits that one synced append takes, about; what waits beyond it goes into the next.
+pub const JOURNAL_BATCH_BYTES_MAX: usize = 16 * 1_024 * 1_024;
+/// Tries to learn what became of an append before its generation is given up.
+pub const JOURNAL_RETRIES_MAX: u32 = 30;
+pub const JOURNAL_RETRY_DELAY_MS_MAX: u64 = 1_000;
+/// One value of the codec: a stored batch, a snapshot entry.
+pub const STORED_VALUE_BYTES_MAX: usize = 256 * 1_024 * 1_024;

@@ -1,5 +1,13 @@
 //! What an acknowledgement means: the journal. Trait, writer, gate, tail, segments; one file an engine.
 
+pub mod admit;
+pub mod codec;
+pub mod gate;
+pub mod memory;
+mod site_log;
+pub mod tail;
+mod writer;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,6 +15,11 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::domain::{Commit, SiteId, WrittenRecord};
+
+pub use memory::Memory;
+pub use site_log::{Durable, FailureWatcher, Lost, SiteLog, Waiter};
+pub use tail::TailLimits;
+pub use writer::{EXIT_JOURNAL_FAILED, Writer, WriterOptions};
 
 pub type JournalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -58,6 +71,13 @@ pub enum JournalError {
     Damaged { site: SiteId, detail: String },
     #[error("journal is unavailable: {0}")]
     Unavailable(String),
+}
+
+impl JournalError {
+    /// The site was never opened here.
+    pub fn unknown_site(site: SiteId) -> JournalError {
+        JournalError::Unavailable(format!("site {site} is not in the journal"))
+    }
 }
 
 /// A log of commits per site. One call of `append` is one sync for all its sites.
