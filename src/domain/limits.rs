@@ -82,3 +82,21 @@ pub const JOURNAL_RETRIES_MAX: u32 = 30;
 pub const JOURNAL_RETRY_DELAY_MS_MAX: u64 = 1_000;
 /// One value of the codec: a stored batch, a snapshot entry.
 pub const STORED_VALUE_BYTES_MAX: usize = 256 * 1_024 * 1_024;
+
+/// Bytes of one stored part; larger parts are cut by their owner.
+pub const SNAPSHOT_VALUE_BYTES_MAX: usize = 32 * 1_024 * 1_024;
+/// Entries that a completion reads back; beyond it a deterministic sample of about that size.
+pub const SNAPSHOT_READ_BACK_MAX: usize = 200_000;
+/// Entries and bytes that a scan or a wipe holds in memory at once.
+pub const SNAPSHOT_SLICE_ENTRIES_MAX: usize = 512;
+pub const SNAPSHOT_SLICE_BYTES_MAX: usize = 1_024 * 1_024;
+/// Memory of both databases' page caches together, unless the operator says otherwise.
+pub const SNAPSHOT_CACHE_BYTES_DEFAULT: u64 = 64 * 1_024 * 1_024;
+/// A database that needs longer to open is taken for damaged. Generous: a slow disk is no damage.
+pub const SNAPSHOT_OPEN_SECONDS_MAX: u64 = 120;
+/// A flush that needs longer is taken for one that never ends.
+pub const SNAPSHOT_FLUSH_SECONDS_MAX: u64 = 120;
+/// How long closing waits for readers, and then for the database itself.
+pub const SNAPSHOT_CLOSE_SECONDS_MAX: u64 = 10;
+/// Databases that were moved aside and are kept for inspection, per slot.
+pub const SNAPSHOT_DAMAGED_COPIES_MAX: usize = 2;
