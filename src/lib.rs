@@ -4,3 +4,5 @@ pub mod actors;
 pub mod core;
 pub mod domain;
 pub mod journal;
+pub mod realtime;
+pub mod wire;
