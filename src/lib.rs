@@ -5,3 +5,5 @@ pub mod core;
 pub mod domain;
 pub mod journal;
 pub mod snapshot;
+pub mod realtime;
+pub mod wire;

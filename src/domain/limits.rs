@@ -100,3 +100,27 @@ pub const SNAPSHOT_FLUSH_SECONDS_MAX: u64 = 120;
 pub const SNAPSHOT_CLOSE_SECONDS_MAX: u64 = 10;
 /// Databases that were moved aside and are kept for inspection, per slot.
 pub const SNAPSHOT_DAMAGED_COPIES_MAX: usize = 2;
+
+/// Records held for a subscription whose channel is still being asked for; beyond it the channel is
+/// asked for again.
+pub const SUBSCRIPTION_PENDING_RECORDS_MAX: usize = 1_024;
+/// Times a channel is asked for again before the client is told to try later.
+pub const SUBSCRIPTION_ATTEMPTS_MAX: usize = 4;
+/// Commands of one socket that wait for the one before them.
+pub const SESSION_COMMANDS_WAITING_MAX: usize = 512;
+/// A socket that has not sent its connect command by then is closed.
+pub const CONNECT_MS_MAX: u64 = 15_000;
+pub const PING_INTERVAL_MS: u64 = 25_000;
+/// A ping is answered within this time, or the socket is closed.
+pub const PONG_MS_MAX: u64 = 10_000;
+/// A socket whose writes are blocked for this long is cut.
+pub const WRITE_BLOCKED_MS_MAX: u64 = 5_000;
+/// A closing handshake takes no longer than this.
+pub const CLOSE_MS_MAX: u64 = 5_000;
+/// Durable records that one round of live delivery takes at most.
+pub const LIVE_RECORDS_PER_ROUND_MAX: usize = 64;
+/// Publications are joined into frames of about this size.
+pub const LIVE_FRAME_BYTES_MAX: usize = 64 * 1_024;
+/// What the kernel may hold for a live socket that does not read.
+pub const LIVE_SEND_BUFFER_BYTES: usize = 64 * 1_024;
+pub const TOKEN_BYTES_MAX: usize = 4_096;
