@@ -1,3 +1,4 @@
 //! The rules, pure: state in, values out. No clock, no I/O, no await, no randomness.
 
+pub mod increments;
 pub mod query;
