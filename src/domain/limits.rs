@@ -73,3 +73,6 @@ pub const TAIL_RECORDS_MAX: usize = 16_384;
 pub const TAIL_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 
 pub const MEMBER_TOKEN_SECONDS: i64 = 3_600 * 4;
+
+/// Distinct keys of one increment batch that are found by looking through them all.
+pub const INTERN_SCAN_KEYS_MAX: usize = 16;
