@@ -22,6 +22,7 @@ pub mod ordinal_set;
 pub mod paging;
 pub mod parts;
 pub mod profile_edit;
+pub mod increments;
 pub mod query;
 pub mod restore;
 pub mod select;

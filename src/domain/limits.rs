@@ -124,3 +124,6 @@ pub const LIVE_FRAME_BYTES_MAX: usize = 64 * 1_024;
 /// What the kernel may hold for a live socket that does not read.
 pub const LIVE_SEND_BUFFER_BYTES: usize = 64 * 1_024;
 pub const TOKEN_BYTES_MAX: usize = 4_096;
+
+/// Distinct keys of one increment batch that are found by looking through them all.
+pub const INTERN_SCAN_KEYS_MAX: usize = 16;
