@@ -8,3 +8,6 @@ pub mod core;
 pub mod domain;
 pub mod journal;
 pub mod telemetry;
+pub mod snapshot;
+pub mod realtime;
+pub mod wire;

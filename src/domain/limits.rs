@@ -73,6 +73,7 @@ pub const TAIL_RECORDS_MAX: usize = 16_384;
 pub const TAIL_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 
 pub const MEMBER_TOKEN_SECONDS: i64 = 3_600 * 4;
+pub const EVENT_PATTERN_BYTES_MAX: usize = 256;
 
 /// Bytes of commits that one synced append takes, about; what waits beyond it goes into the next.
 pub const JOURNAL_BATCH_BYTES_MAX: usize = 16 * 1_024 * 1_024;
@@ -108,3 +109,47 @@ pub const ADMIN_REQUEST_SECONDS_MAX: u64 = 5;
 pub const VERIFY_DIFFERENCES_LISTED_MAX: usize = 1_000;
 /// How long a stopping server waits for what it has accepted.
 pub const DRAIN_SECONDS_MAX: u64 = 20;
+/// Bytes of one stored part; larger parts are cut by their owner.
+pub const SNAPSHOT_VALUE_BYTES_MAX: usize = 32 * 1_024 * 1_024;
+/// Entries that a completion reads back; beyond it a deterministic sample of about that size.
+pub const SNAPSHOT_READ_BACK_MAX: usize = 200_000;
+/// Entries and bytes that a scan or a wipe holds in memory at once.
+pub const SNAPSHOT_SLICE_ENTRIES_MAX: usize = 512;
+pub const SNAPSHOT_SLICE_BYTES_MAX: usize = 1_024 * 1_024;
+/// Memory of both databases' page caches together, unless the operator says otherwise.
+pub const SNAPSHOT_CACHE_BYTES_DEFAULT: u64 = 64 * 1_024 * 1_024;
+/// A database that needs longer to open is taken for damaged. Generous: a slow disk is no damage.
+pub const SNAPSHOT_OPEN_SECONDS_MAX: u64 = 120;
+/// A flush that needs longer is taken for one that never ends.
+pub const SNAPSHOT_FLUSH_SECONDS_MAX: u64 = 120;
+/// How long closing waits for readers, and then for the database itself.
+pub const SNAPSHOT_CLOSE_SECONDS_MAX: u64 = 10;
+/// Databases that were moved aside and are kept for inspection, per slot.
+pub const SNAPSHOT_DAMAGED_COPIES_MAX: usize = 2;
+
+/// Records held for a subscription whose channel is still being asked for; beyond it the channel is
+/// asked for again.
+pub const SUBSCRIPTION_PENDING_RECORDS_MAX: usize = 1_024;
+/// Times a channel is asked for again before the client is told to try later.
+pub const SUBSCRIPTION_ATTEMPTS_MAX: usize = 4;
+/// Commands of one socket that wait for the one before them.
+pub const SESSION_COMMANDS_WAITING_MAX: usize = 512;
+/// A socket that has not sent its connect command by then is closed.
+pub const CONNECT_MS_MAX: u64 = 15_000;
+pub const PING_INTERVAL_MS: u64 = 25_000;
+/// A ping is answered within this time, or the socket is closed.
+pub const PONG_MS_MAX: u64 = 10_000;
+/// A socket whose writes are blocked for this long is cut.
+pub const WRITE_BLOCKED_MS_MAX: u64 = 5_000;
+/// A closing handshake takes no longer than this.
+pub const CLOSE_MS_MAX: u64 = 5_000;
+/// Durable records that one round of live delivery takes at most.
+pub const LIVE_RECORDS_PER_ROUND_MAX: usize = 64;
+/// Publications are joined into frames of about this size.
+pub const LIVE_FRAME_BYTES_MAX: usize = 64 * 1_024;
+/// What the kernel may hold for a live socket that does not read.
+pub const LIVE_SEND_BUFFER_BYTES: usize = 64 * 1_024;
+pub const TOKEN_BYTES_MAX: usize = 4_096;
+
+/// Distinct keys of one increment batch that are found by looking through them all.
+pub const INTERN_SCAN_KEYS_MAX: usize = 16;
