@@ -4,3 +4,4 @@ pub mod actors;
 pub mod core;
 pub mod domain;
 pub mod journal;
+pub mod webhook;
