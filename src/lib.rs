@@ -11,3 +11,4 @@ pub mod telemetry;
 pub mod snapshot;
 pub mod realtime;
 pub mod wire;
+pub mod webhook;

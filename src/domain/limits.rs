@@ -153,3 +153,57 @@ pub const TOKEN_BYTES_MAX: usize = 4_096;
 
 /// Distinct keys of one increment batch that are found by looking through them all.
 pub const INTERN_SCAN_KEYS_MAX: usize = 16;
+
+/// Deliveries of one endpoint that may be on their way at once.
+pub const DELIVERY_WINDOW_DEFAULT: usize = 8;
+/// Matching events above an endpoint's cursor that are remembered at once, done or not.
+pub const DELIVERY_SPAN_MAX: usize = 256;
+/// Events set aside for one endpoint; one more is a fault of the endpoint itself.
+pub const DELIVERY_PARKED_MAX: usize = 1_000;
+/// Endpoint faults in a row, of an endpoint that worked, after which nothing more is sent for now.
+pub const DELIVERY_FAULTS_TO_HOLD: u32 = 5;
+/// Faults of one event after which a later event is sent to learn whose fault it is.
+pub const DELIVERY_FAULTS_TO_SUSPECT: u32 = 3;
+/// Wait before each try after the first one; beyond the last try the last wait is repeated.
+pub const DELIVERY_RETRY_MS: [u64; 9] = [
+    5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 50_400_000, 72_000_000,
+    86_400_000,
+];
+pub const DELIVERY_RETRY_JITTER_PERMILLE_MAX: i64 = 200;
+/// The longest wait that a receiver may ask for.
+pub const DELIVERY_RETRY_AFTER_MS_MAX: u64 = 24 * 3_600_000;
+/// An endpoint that accepted nothing for this long, while asked, is disabled.
+pub const DELIVERY_ONLY_FAILURES_MS_MAX: i64 = 5 * 24 * 3_600_000;
+/// Progress is stored this long after the first result that is not stored yet.
+pub const DELIVERY_PERSIST_MS: i64 = 50;
+pub const DELIVERY_PERSIST_RESULTS: u32 = 100;
+/// Progress over events that the endpoint does not take is worth fewer writes.
+pub const DELIVERY_PERSIST_SKIPPED_MS: i64 = 60_000;
+
+pub const EVENT_PATTERN_BYTES_MAX: usize = 128;
+
+/// Records that a dispatcher reads at once.
+pub const WEBHOOK_PAGE_RECORDS_MAX: usize = 64;
+/// Bodies that a dispatcher takes from one page; what is beyond is read again later.
+pub const WEBHOOK_PAGE_BYTES_MAX: usize = 256 * 1_024;
+/// Deliveries of the whole process that may be on their way at once.
+pub const WEBHOOK_IN_FLIGHT_MAX: usize = 1_024;
+pub const WEBHOOK_CONNECT_MS_MAX: u64 = 5_000;
+/// From the first look-up to the last byte of the answer.
+pub const WEBHOOK_TOTAL_MS_MAX: u64 = 15_000;
+pub const WEBHOOK_RESPONSE_BODY_BYTES_MAX: usize = 16 * 1_024;
+pub const WEBHOOK_RESPONSE_HEADER_BYTES_MAX: usize = 16 * 1_024;
+pub const WEBHOOK_RESPONSE_HEADERS_MAX: usize = 100;
+/// A kept connection is not used again after this time, so that a moved name is looked up.
+pub const WEBHOOK_CONNECTION_AGE_MS_MAX: u64 = 300_000;
+/// Addresses of one name that are tried, in the resolver's order.
+pub const WEBHOOK_ADDRESSES_TRIED_MAX: usize = 4;
+pub const WEBHOOK_ADDRESSES_PER_NAME_MAX: usize = 64;
+/// A dispatcher with nothing to do is let go after this time.
+pub const WEBHOOK_IDLE_MS_MAX: u64 = 60_000;
+/// Pause before a port of the dispatcher that failed is asked again.
+pub const WEBHOOK_PORT_RETRY_MS: u64 = 1_000;
+/// Calls to the dispatchers of one site that may wait.
+pub const WEBHOOK_CALLS_MAX: usize = 256;
+pub const WEBHOOK_SECRET_BYTES_MIN: usize = 24;
+pub const WEBHOOK_SECRET_BYTES_MAX: usize = 64;
