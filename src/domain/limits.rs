@@ -73,7 +73,6 @@ pub const TAIL_RECORDS_MAX: usize = 16_384;
 pub const TAIL_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 
 pub const MEMBER_TOKEN_SECONDS: i64 = 3_600 * 4;
-pub const EVENT_PATTERN_BYTES_MAX: usize = 256;
 
 /// Bytes of commits that one synced append takes, about; what waits beyond it goes into the next.
 pub const JOURNAL_BATCH_BYTES_MAX: usize = 16 * 1_024 * 1_024;
