@@ -3,7 +3,8 @@
 pub mod actors;
 pub mod core;
 pub mod domain;
+pub mod http;
 pub mod journal;
-pub mod snapshot;
 pub mod realtime;
+pub mod snapshot;
 pub mod wire;
