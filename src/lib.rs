@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod core;
 pub mod domain;
+pub mod http;
 pub mod journal;
 pub mod realtime;
 pub mod snapshot;

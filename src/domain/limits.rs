@@ -46,6 +46,35 @@ pub const BODY_BYTES_MAX: usize = 256 * 1_024;
 pub const BATCH_BODY_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 pub const JSON_DEPTH_MAX: usize = 32;
 
+/// What a caller is told to wait after a 503.
+pub const RETRY_AFTER_SECONDS: u32 = 1;
+/// A body that takes longer than this to arrive is answered 408.
+pub const BODY_READ_SECONDS_MAX: u64 = 30;
+pub const QUERY_PAIRS_MAX: usize = 1_000;
+pub const QUERY_KEY_SEGMENTS_MAX: usize = 8;
+/// Faults that one answer lists; a longer list helps nobody.
+pub const VIOLATIONS_MAX: usize = 20;
+pub const FILTER_CONDITIONS_MAX: usize = 200;
+pub const FILTER_DEPTH_MAX: usize = 8;
+/// Values of one `$in`.
+pub const FILTER_VALUES_MAX: usize = 1_000;
+pub const FIELDSETS_MAX: usize = 3;
+/// A filter up to this size travels inside the cursor; a larger one must be sent again.
+pub const CURSOR_SCOPE_BYTES_MAX: usize = 8 * 1_024;
+pub const CURSOR_BYTES_MAX: usize = 16_000;
+/// Records that one request of the events API looks at to fill its page.
+pub const EVENTS_SCAN_MAX: usize = 10_000;
+/// Credentials that one `Authorization` header may join by commas.
+pub const CREDENTIALS_PER_HEADER_MAX: usize = 4;
+pub const COUNTERS_PER_PUT_MAX: usize = 100;
+pub const IMAGE_ID_BYTES_MAX: usize = 255;
+pub const IMAGE_URL_BYTES_MAX: usize = 2_048;
+pub const ADDRESS_TEXT_BYTES_MAX: usize = 200;
+pub const CUSTOM_FIELD_KEY_BYTES_MAX: usize = 255;
+pub const CUSTOM_FIELD_VALUE_BYTES_MAX: usize = 8 * 1_024;
+pub const EVENT_TYPE_BYTES_MAX: usize = 64;
+pub const EVENTS_PAGE_LIMIT_DEFAULT: usize = 100;
+
 /// Records that one turn may make; larger work is cut into slices.
 pub const RECORDS_PER_TURN_MAX: usize = 10_000;
 /// Lines of an import that share one turn.

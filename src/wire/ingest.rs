@@ -25,6 +25,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::ingest_canonical;
+pub use super::ingest_lines::op_id_of;
 use super::ingest_lines::{Lines, is_name, present, text_of};
 use crate::domain::command::{IncrementBatch, ProducerPosition};
 use crate::domain::limits::{BATCH_LINES_MAX, PRODUCER_NAME_BYTES_MAX};

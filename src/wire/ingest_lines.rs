@@ -218,7 +218,7 @@ pub(super) fn is_name(name: &str, bytes_max: usize) -> bool {
 
 /// The 16 bytes that an `opId` is remembered by. Text that is no UUID becomes a UUID of version 8
 /// made of its hash, so that it is never taken for one with a time inside.
-pub(super) fn op_id_of(text: &str) -> Option<OpId> {
+pub fn op_id_of(text: &str) -> Option<OpId> {
     if !(1..=OP_ID_BYTES_MAX).contains(&text.len()) {
         return None;
     }
