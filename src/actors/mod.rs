@@ -1,3 +1,4 @@
 //! The actors: registry, site supervisors, member actors. Thin: the rules are in `core`.
 
 pub mod handle;
+pub mod live;

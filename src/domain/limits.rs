@@ -97,3 +97,5 @@ pub const LIVE_FRAME_BYTES_MAX: usize = 64 * 1_024;
 /// What the kernel may hold for a live socket that does not read.
 pub const LIVE_SEND_BUFFER_BYTES: usize = 64 * 1_024;
 pub const TOKEN_BYTES_MAX: usize = 4_096;
+/// Bytes of one recovery's publications; beyond it the client reloads.
+pub const RECOVERY_BYTES_MAX: usize = 512 * 1_024;
