@@ -5,3 +5,4 @@ pub mod handle;
 pub mod keys;
 pub mod registry;
 pub mod tokens;
+pub mod live;
