@@ -3,6 +3,6 @@
 pub mod data_dir;
 pub mod handle;
 pub mod keys;
+pub mod live;
 pub mod registry;
 pub mod tokens;
-pub mod live;

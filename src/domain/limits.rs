@@ -237,5 +237,3 @@ pub const WEBHOOK_SECRET_BYTES_MIN: usize = 24;
 pub const WEBHOOK_SECRET_BYTES_MAX: usize = 64;
 /// Bytes of one recovery's publications; beyond it the client reloads.
 pub const RECOVERY_BYTES_MAX: usize = 512 * 1_024;
-/// Distinct keys of one increment batch that are found by looking through them all.
-pub const INTERN_SCAN_KEYS_MAX: usize = 16;
