@@ -58,6 +58,22 @@ pub enum RegistryError {
     Stopped,
 }
 
+/// A credential that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proven {
+    pub caller: Caller,
+    /// When it ends; `None` for keys.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Why a credential does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unproven {
+    /// Unknown, damaged or revoked: which of these is nobody's business.
+    Invalid,
+    Expired,
+}
+
 /// All sites and keys of the process, from anywhere.
 #[derive(Clone)]
 pub struct Registry {
@@ -81,34 +97,41 @@ impl Registry {
 
     /// Who a key or a member token speaks for. `None` for everything unknown, revoked or expired.
     pub fn authenticate(&self, credential: &str, now: Timestamp) -> Option<Caller> {
+        self.prove(credential, now).ok().map(|proven| proven.caller)
+    }
+
+    /// The same for those who must know when a token ends, or that it ended.
+    pub fn prove(&self, credential: &str, now: Timestamp) -> Result<Proven, Unproven> {
         if credential.len() > CREDENTIAL_BYTES_MAX || is_mistyped(credential) {
-            return None;
+            return Err(Unproven::Invalid);
         }
         let hash = CredentialHash::of(credential);
         let directory = self.directory.borrow();
-        match directory.key(&hash) {
-            Some(key) => caller_of_key(key),
-            None => self.caller_of_token(&directory, hash, credential, now),
+        if let Some(key) = directory.key(&hash) {
+            let caller = caller_of_key(key).ok_or(Unproven::Invalid)?;
+            return Ok(Proven { caller, expires_at: None });
         }
+        let token = self.token(&directory, hash, credential).ok_or(Unproven::Invalid)?;
+        let MemberToken { site, member, expires } = token;
+        if now >= expires {
+            return Err(Unproven::Expired);
+        }
+        let caller = Caller { site, role: Role::Member { member } };
+        Ok(Proven { caller, expires_at: Some(expires) })
     }
 
-    fn caller_of_token(
+    fn token(
         &self,
         directory: &Directory,
         hash: CredentialHash,
         credential: &str,
-        now: Timestamp,
-    ) -> Option<Caller> {
-        let token = match self.tokens.get(&hash) {
-            Some(token) => token,
-            None => {
-                let token = directory.signer(claimed_site(credential)?)?.prove(credential)?;
-                self.tokens.put(hash, token);
-                token
-            }
-        };
-        let MemberToken { site, member, expires } = token;
-        (now < expires).then_some(Caller { site, role: Role::Member { member } })
+    ) -> Option<MemberToken> {
+        if let Some(token) = self.tokens.get(&hash) {
+            return Some(token);
+        }
+        let token = directory.signer(claimed_site(credential)?)?.prove(credential)?;
+        self.tokens.put(hash, token);
+        Some(token)
     }
 
     pub fn site(&self, site: SiteId) -> Option<SiteHandle> {

@@ -135,6 +135,10 @@ pub const ADMIN_CONNECTIONS_MAX: usize = 8;
 pub const ADMIN_REQUEST_SECONDS_MAX: u64 = 5;
 /// Differences that one `verify` lists; the number of all is always told.
 pub const VERIFY_DIFFERENCES_LISTED_MAX: usize = 1_000;
+/// A connection without a request is kept open this long.
+pub const HTTP_IDLE_SECONDS_MAX: u64 = 75;
+/// A request's head has arrived by then.
+pub const HTTP_REQUEST_SECONDS_MAX: u64 = 10;
 /// How long a stopping server waits for what it has accepted.
 pub const DRAIN_SECONDS_MAX: u64 = 20;
 /// Bytes of one stored part; larger parts are cut by their owner.

@@ -88,7 +88,10 @@ async fn a_member_token_proves_its_member_until_its_end() {
     let ann = Some(Caller { site: HOME, role: Role::Member { member: ANN } });
     assert_eq!(registry.authenticate(&token, NOW), ann);
     assert_eq!(registry.authenticate(&token, NOW.plus_ms(seconds * 1_000 - 1)), ann);
-    assert_eq!(registry.authenticate(&token, NOW.plus_ms(seconds * 1_000)), None);
+    let end = NOW.plus_ms(seconds * 1_000);
+    assert_eq!(registry.authenticate(&token, end), None);
+    assert_eq!(registry.prove(&token, end), Err(Unproven::Expired));
+    assert_eq!(registry.prove(&token, NOW).unwrap().expires_at, Some(end));
     assert_eq!(registry.authenticate(&token, NOW), ann, "the remembered proof is no end");
     let unknown = SiteId::from_u128(2);
     assert!(matches!(
