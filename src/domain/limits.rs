@@ -241,3 +241,15 @@ pub const WEBHOOK_SECRET_BYTES_MIN: usize = 24;
 pub const WEBHOOK_SECRET_BYTES_MAX: usize = 64;
 /// Bytes of one recovery's publications; beyond it the client reloads.
 pub const RECOVERY_BYTES_MAX: usize = 512 * 1_024;
+/// Size of one file of the log, and what is kept of the log before files are used again.
+pub const LOG_FILE_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
+pub const LOG_BYTES_KEPT: u64 = 256 * 1_024 * 1_024;
+/// Readers of the log that work at a time; each holds about one batch.
+pub const LOG_READERS_MAX: usize = 4;
+/// Segments of older events: one file, one checked block of it, and a newest file that still grows.
+pub const SEGMENT_BYTES_MAX: usize = 32 * 1_024 * 1_024;
+pub const SEGMENT_BLOCK_BYTES: usize = 64 * 1_024;
+pub const SEGMENT_MERGE_BYTES_MAX: u64 = 4 * 1_024 * 1_024;
+/// Older events are kept so long, and so many bytes of them for each site.
+pub const SEGMENT_AGE_MS_MAX: i64 = 7 * 24 * 3_600 * 1_000;
+pub const SEGMENTS_SITE_BYTES_MAX: u64 = 4 * 1_024 * 1_024 * 1_024;
