@@ -53,7 +53,7 @@ impl Bench {
     fn held_ms(&self) -> i64 {
         match self.delivery.phase() {
             Phase::Open { next_try_at } => next_try_at.unix_ms - self.now.unix_ms,
-            Phase::Closed { .. } | Phase::HalfOpen { .. } | Phase::Stopped => 0,
+            Phase::Closed { .. } | Phase::HalfOpen { .. } | Phase::Stopped { .. } => 0,
         }
     }
 
@@ -471,4 +471,15 @@ proptest! {
         prop_assert_eq!(seen, world.wanted);
         prop_assert_eq!(world.bench.delivery.cursor(), world.head);
     }
+}
+
+#[test]
+fn a_stop_keeps_the_wait_that_was_under_way() {
+    let mut bench = Bench::new(20);
+    bench.hold();
+    let next_try_at = bench.delivery.progress().next_try_at;
+    assert!(next_try_at.is_some());
+    bench.delivery.stop();
+    assert_eq!(bench.after_ms(10_000), Vec::<u64>::new());
+    assert_eq!(bench.delivery.progress().next_try_at, next_try_at);
 }

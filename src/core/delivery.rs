@@ -104,8 +104,8 @@ pub enum Phase {
     Open { next_try_at: Timestamp },
     /// Being tried: few at once, more with each success.
     HalfOpen { allowed: usize, accepted: u32, suspect: Option<u64> },
-    /// Nothing is sent any more.
-    Stopped,
+    /// Nothing is sent any more; a wait that was under way is kept for the next start.
+    Stopped { next_try_at: Option<Timestamp> },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,7 +191,8 @@ impl Delivery {
             attempts: self.attempts,
             next_try_at: match self.phase {
                 Phase::Open { next_try_at } => Some(next_try_at),
-                Phase::Closed { .. } | Phase::HalfOpen { .. } | Phase::Stopped => None,
+                Phase::Stopped { next_try_at } => next_try_at,
+                Phase::Closed { .. } | Phase::HalfOpen { .. } => None,
             },
         }
     }
@@ -287,7 +288,7 @@ impl Delivery {
 
     /// Nothing new is sent from here on; what is on its way may still end.
     pub fn stop(&mut self) {
-        self.phase = Phase::Stopped;
+        self.phase = Phase::Stopped { next_try_at: self.progress().next_try_at };
     }
 
     /// What is to be done now, and when to ask again.

@@ -235,6 +235,10 @@ pub const WEBHOOK_ADDRESSES_PER_NAME_MAX: usize = 64;
 pub const WEBHOOK_IDLE_MS_MAX: u64 = 60_000;
 /// Pause before a port of the dispatcher that failed is asked again.
 pub const WEBHOOK_PORT_RETRY_MS: u64 = 1_000;
+/// How often a site looks for dispatchers that ended without being told to.
+pub const WEBHOOK_SWEEP_MS: u64 = 5_000;
+/// On a stop, deliveries on their way are waited for this long.
+pub const WEBHOOK_DRAIN_MS_MAX: u64 = 20_000;
 /// Calls to the dispatchers of one site that may wait.
 pub const WEBHOOK_CALLS_MAX: usize = 256;
 pub const WEBHOOK_SECRET_BYTES_MIN: usize = 24;

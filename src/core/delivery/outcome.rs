@@ -20,7 +20,7 @@ impl Delivery {
                 let (allowed, accepted) = (allowed + 1, accepted + 1);
                 self.phase = Phase::HalfOpen { allowed, accepted, suspect };
             }
-            Phase::Open { .. } | Phase::Stopped => {}
+            Phase::Open { .. } | Phase::Stopped { .. } => {}
         }
     }
 
@@ -66,7 +66,10 @@ impl Delivery {
                 self.park(attempt, now);
                 self.hold(attempt, flight, now);
             }
-            Phase::Closed { .. } | Phase::HalfOpen { .. } | Phase::Open { .. } | Phase::Stopped => {
+            Phase::Closed { .. }
+            | Phase::HalfOpen { .. }
+            | Phase::Open { .. }
+            | Phase::Stopped { .. } => {
                 self.hold(attempt, flight, now);
             }
         }
@@ -104,7 +107,7 @@ impl Delivery {
                 let asked_at = now.plus_ms(asked_wait_ms(attempt.result));
                 self.phase = Phase::Open { next_try_at: next_try_at.max(asked_at) };
             }
-            Phase::Closed { .. } | Phase::HalfOpen { .. } | Phase::Stopped => {}
+            Phase::Closed { .. } | Phase::HalfOpen { .. } | Phase::Stopped { .. } => {}
         }
     }
 
@@ -113,7 +116,7 @@ impl Delivery {
         self.round += 1;
         let planned_ms = self.settings.schedule.wait_ms(self.attempts, attempt.jitter) as i64;
         let wait_ms = planned_ms.max(asked_wait_ms(attempt.result));
-        if self.phase != Phase::Stopped {
+        if !matches!(self.phase, Phase::Stopped { .. }) {
             self.phase = Phase::Open { next_try_at: now.plus_ms(wait_ms) };
         }
     }
@@ -126,9 +129,9 @@ impl Delivery {
     }
 
     pub(super) fn stop_for(&mut self, reason: DisableReason) {
-        if self.phase != Phase::Stopped {
+        if !matches!(self.phase, Phase::Stopped { .. }) {
             self.disable = Some(reason);
-            self.phase = Phase::Stopped;
+            self.phase = Phase::Stopped { next_try_at: None };
         }
     }
 

@@ -7,7 +7,7 @@ impl Delivery {
         match self.phase {
             Phase::Closed { .. } => self.settings.window,
             Phase::HalfOpen { allowed, .. } => allowed.min(self.settings.window),
-            Phase::Open { .. } | Phase::Stopped => 0,
+            Phase::Open { .. } | Phase::Stopped { .. } => 0,
         }
     }
 
@@ -42,14 +42,14 @@ impl Delivery {
         match self.phase {
             Phase::HalfOpen { .. } if self.parked.len() < self.settings.parked_max => 0,
             Phase::HalfOpen { .. } | Phase::Closed { .. } => (self.settings.window / 4).max(1),
-            Phase::Open { .. } | Phase::Stopped => 0,
+            Phase::Open { .. } | Phase::Stopped { .. } => 0,
         }
     }
 
     pub(super) fn next_fresh(&self) -> Option<Send> {
         let suspect = match self.phase {
             Phase::HalfOpen { suspect, .. } => suspect,
-            Phase::Closed { .. } | Phase::Open { .. } | Phase::Stopped => None,
+            Phase::Closed { .. } | Phase::Open { .. } | Phase::Stopped { .. } => None,
         };
         let waiting =
             |(seq, slot): &(&u64, &Slot)| slot.stage == Stage::Waiting && Some(**seq) != suspect;
@@ -79,7 +79,7 @@ impl Delivery {
                 // What is due already waits for a place, not for a time.
                 dues.filter(|due| *due > now).min()
             }
-            Phase::Stopped => None,
+            Phase::Stopped { .. } => None,
         };
         storing.into_iter().chain(trying).min()
     }
