@@ -52,7 +52,7 @@ pub fn open(
             .tcp_nodelay(true)
             .local_addr(address)
             .upgrade(upgrade_service(sockets.clone()))
-            .finish(map_config(app, move |_| AppConfig::new(false, address.to_string(), address)))
+            .finish(map_config(app, |_| AppConfig::default()))
             .tcp()
     })?;
     let server = server.run();

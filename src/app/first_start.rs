@@ -14,14 +14,17 @@ const FIRST_SITE: &str = "default";
 /// directory counts as complete only after the key was shown.
 pub async fn complete(config: &Config, engine: &mut Engine) -> Result<(), StartError> {
     let place = engine.place();
-    let told = |reason| StartError::Registry { place, reason };
     match engine.data_dir.stage() {
         Stage::Ready { .. } => {
+            if engine.registry.sites().is_empty() {
+                return Err(StartError::NoSite { place });
+            }
             warn_of_unused_key(&engine.registry, config);
             Ok(())
         }
         Stage::Begun => {
-            let made = make(&engine.registry, &config.first_start).await.map_err(told)?;
+            let made = make(&engine.registry, &config.first_start).await;
+            let made = made.map_err(|reason| StartError::Registry { place, reason })?;
             println!("{}", block(&engine.data_dir.path().display().to_string(), &made));
             Ok(engine.data_dir.mark_ready(engine.journal.incarnation())?)
         }

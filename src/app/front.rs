@@ -1,7 +1,5 @@
 //! What the HTTP doors ask of the process.
 
-use std::sync::Arc;
-
 use futures_util::future::LocalBoxFuture;
 use uuid::Uuid;
 
@@ -23,7 +21,7 @@ pub struct ProcessFront {
     pub registry: Registry,
     pub sites: Sites,
     pub guard: Guard,
-    pub vault: Arc<Vault>,
+    pub vault: Vault,
     pub metrics: Metrics,
     pub life: Life,
 }
