@@ -1,3 +1,12 @@
 //! The actors: registry, site supervisors, member actors. Thin: the rules are in `core`.
 
+pub mod checkpointer;
+pub mod clock;
 pub mod handle;
+pub mod loader;
+pub mod machine;
+pub mod member;
+pub mod runtime;
+pub mod shared;
+pub mod site;
+pub mod snapshot_thread;

@@ -72,6 +72,7 @@ impl Site {
         }
         lane.answer.op_id_floor_ms = self.operations.window(&app).map_or(0, |w| w.floor_ms());
         if changes.is_empty() && lane.events.is_empty() {
+            self.leave_commit_open();
             return Ok(Intake { answer: lane.answer, commit: None });
         }
         let events = lane.events.into_iter();
@@ -296,6 +297,7 @@ impl Site {
         records: Vec<Arc<crate::domain::Record>>,
     ) -> Option<Arc<Commit>> {
         if records.is_empty() {
+            self.leave_commit_open();
             return None;
         }
         self.close_commit(at);
