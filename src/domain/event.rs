@@ -130,7 +130,11 @@ pub enum Event {
     },
     EndpointCreated { endpoint: Arc<Endpoint> },
     EndpointDeleted { endpoint: EndpointId },
-    EndpointSecretRotated { endpoint: EndpointId, sealed_secret: Vec<u8>, overlap_until: Timestamp },
+    EndpointSecretRotated {
+        endpoint: EndpointId,
+        sealed_secret: Vec<u8>,
+        overlap_until: Timestamp,
+    },
     EndpointDisabled { endpoint: EndpointId, reason: String },
 }
 
