@@ -1,4 +1,4 @@
-//! What an acknowledgement means: the journal. Trait, writer, gate, tail, segments; a file an engine.
+//! What an acknowledgement means: the journal. Trait, writer, gate, tail, segments, engines.
 
 use std::future::Future;
 use std::pin::Pin;
