@@ -9,10 +9,14 @@ mod api;
 mod event_log;
 #[path = "crash/http.rs"]
 mod http;
+#[path = "power_cut/cuts.rs"]
+mod power_cut;
 #[path = "crash/random.rs"]
 mod random;
 #[path = "crash/server.rs"]
 mod server;
+#[path = "power_cut/volume.rs"]
+mod volume;
 #[path = "crash/worker.rs"]
 mod worker;
 #[path = "crash/world.rs"]
@@ -52,7 +56,6 @@ fn what_was_acknowledged_survives_every_kill() {
     let data_dir = desk.path().join("data");
     let home = Home::new(env!("CARGO_BIN_EXE_guildhall"), desk.path(), &data_dir, CONFIG);
     println!("crash: {cycles} cycles of {}, CRASH_SEED={seed}", home.binary.display());
-    let told = Told { home: &home };
     let mut world = World::new(seed);
     let mut totals = Totals::default();
     let mut server = home.start().ready();
@@ -70,7 +73,6 @@ fn what_was_acknowledged_survives_every_kill() {
         assert!(totals.snapshot_loads > 0, "no snapshot was read");
         assert!(totals.kills_in_checkpoints > 0, "no kill fell into a checkpoint");
     }
-    told.well();
 }
 
 fn one_cycle(
@@ -92,7 +94,7 @@ fn one_cycle(
         home.verify();
     }
     while let Some(delay) = world.next_early_kill() {
-        home.start().kill_within(delay);
+        home.start().interrupt_within(delay, || ());
         totals.kills_in_starts += 1;
     }
     let server = home.start().ready();
@@ -136,29 +138,13 @@ impl Totals {
     }
 }
 
-/// Shows the end of the program's log when the test fails.
-struct Told<'a> {
-    home: &'a Home,
-}
-
-impl Told<'_> {
-    fn well(self) {}
-}
-
-impl Drop for Told<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("the program's log ends:\n{}", self.home.log_tail());
-        }
-    }
-}
-
 fn ready_max() -> Duration {
     let optimised = std::env::var_os("GUILDHALL_BINARY").is_some() || !cfg!(debug_assertions);
     if optimised { READY_MAX } else { READY_UNOPTIMISED_MAX }
 }
 
-fn number(name: &str, otherwise: u64) -> u64 {
+/// A number from the environment.
+pub fn number(name: &str, otherwise: u64) -> u64 {
     match std::env::var(name) {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
         Err(_) => otherwise,

@@ -19,6 +19,8 @@ pub enum Fault {
     Lost,
     /// The server said that it could not; the same call is tried again.
     Unavailable,
+    /// The server says that its world broke: right only once it did.
+    Failed(String),
     /// An answer that no server in order gives: the test fails with it.
     Wrong(String),
 }
@@ -77,6 +79,9 @@ impl Api {
         match reply.status {
             200 => Ok(reply.json()),
             429 | 503 | 507 => Err(Fault::Unavailable),
+            status @ 500.. => {
+                Err(Fault::Failed(format!("{method} {path}: {status} {}", reply.text)))
+            }
             status => {
                 Err(Fault::Wrong(format!("{method} {path} {body:?}: {status} {}", reply.text)))
             }

@@ -45,13 +45,6 @@ impl Home {
         self.desk.join("stderr.log")
     }
 
-    /// The end of what the lives wrote to stderr, for a failing test's message.
-    pub fn log_tail(&self) -> String {
-        let text = fs::read_to_string(self.log_path()).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(30)..].join("\n")
-    }
-
     pub fn start(&self) -> Starting {
         let log = File::options().create(true).append(true).open(self.log_path());
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
@@ -89,6 +82,18 @@ impl Home {
     }
 }
 
+/// A failing test shows the end of what the lives wrote to stderr.
+impl Drop for Home {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let text = fs::read_to_string(self.log_path()).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            let end = lines[lines.len().saturating_sub(30)..].join("\n");
+            eprintln!("the program's log ends:\n{end}");
+        }
+    }
+}
+
 /// Killed when dropped, so that a failing test leaves nothing running.
 struct Process {
     child: Child,
@@ -110,8 +115,8 @@ pub struct Starting {
 }
 
 impl Starting {
-    /// Waits for the given time at most, then kills: a crash in the middle of recovery.
-    pub fn kill_within(self, delay: Duration) {
+    /// Waits for the given time, does what is to be done and kills: a crash during recovery.
+    pub fn interrupt_within(self, delay: Duration, interrupt: impl FnOnce()) {
         let deadline = self.began + delay;
         while let Some(left) = deadline.checked_duration_since(Instant::now()) {
             match self.lines.recv_timeout(left) {
@@ -120,6 +125,7 @@ impl Starting {
                 Err(RecvTimeoutError::Disconnected) => panic!("the program ended by itself"),
             }
         }
+        interrupt();
         drop(self.process);
     }
 
@@ -138,7 +144,8 @@ impl Starting {
             // A pause that a line on stdout cuts short.
             self.lines.recv_timeout(Duration::from_millis(2)).ok();
         }
-        Server { ready_after: self.began.elapsed(), address, process: self.process }
+        let ready_after = self.began.elapsed();
+        Server { address, ready_after, lines: self.lines, process: self.process }
     }
 }
 
@@ -152,6 +159,8 @@ fn is_ready(address: SocketAddr) -> bool {
 pub struct Server {
     pub address: SocketAddr,
     pub ready_after: Duration,
+    /// Kept, because a program whose stdout is closed may stumble over it.
+    lines: Receiver<String>,
     process: Process,
 }
 
@@ -160,6 +169,18 @@ impl Server {
     pub fn kill(mut self) {
         let ended = self.process.child.try_wait().expect("the process can be asked");
         assert!(ended.is_none(), "the program ended by itself with {ended:?}");
+        drop(self.process);
+    }
+
+    /// Lets the program run on for a while after its disk went away, then kills it. It may end by
+    /// itself, and should.
+    pub fn ends_within(self, delay: Duration) {
+        let deadline = Instant::now() + delay;
+        while let Some(left) = deadline.checked_duration_since(Instant::now()) {
+            if self.lines.recv_timeout(left).is_err() {
+                break;
+            }
+        }
         drop(self.process);
     }
 

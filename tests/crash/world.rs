@@ -71,18 +71,21 @@ impl World {
         interrupt: impl FnOnce(Server),
     ) -> bool {
         let stop = AtomicBool::new(false);
+        let interrupted = AtomicBool::new(false);
         let answers = AtomicU64::new(0);
         let (failed, failures) = mpsc::channel();
         let address = server.address;
         let log = &mut self.log;
         let hit = std::thread::scope(|scope| {
             for worker in &mut self.workers {
-                let (stop, answers, failed) = (&stop, &answers, failed.clone());
-                scope.spawn(move || work(worker, Api::new(address), stop, answers, &failed));
+                let bell = Bell { stop: &stop, interrupted: &interrupted, failed: failed.clone() };
+                let answers = &answers;
+                scope.spawn(move || work(worker, Api::new(address), answers, &bell));
             }
-            let (read_stop, read_failed) = (&stop, failed.clone());
-            scope.spawn(move || read(log, Api::new(address), read_stop, &read_failed));
+            let bell = Bell { stop: &stop, interrupted: &interrupted, failed: failed.clone() };
+            scope.spawn(move || read(log, Api::new(address), &bell));
             let hit = wait_for(moment, data_dir, &failures);
+            interrupted.store(true, Ordering::SeqCst);
             interrupt(server);
             stop.store(true, Ordering::SeqCst);
             hit
@@ -133,46 +136,57 @@ impl World {
     }
 }
 
-fn work(
-    worker: &mut Worker,
-    mut api: Api,
-    stop: &AtomicBool,
-    answers: &AtomicU64,
-    failed: &Sender<String>,
-) {
+/// What callers hear and say while they work.
+struct Bell<'a> {
+    stop: &'a AtomicBool,
+    /// From here on the world is broken on purpose, and failures say so rightly.
+    interrupted: &'a AtomicBool,
+    failed: Sender<String>,
+}
+
+impl Bell<'_> {
+    fn is_over(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
+    /// Tells the test about a fault that no interruption explains.
+    fn report(&self, who: &str, fault: Fault) {
+        let story = match fault {
+            Fault::Lost | Fault::Unavailable => return,
+            Fault::Failed(_) if self.interrupted.load(Ordering::SeqCst) => return,
+            Fault::Failed(story) | Fault::Wrong(story) => story,
+        };
+        // Nobody listens any more only when the test has failed already.
+        self.failed.send(format!("{who}: {story}")).ok();
+    }
+}
+
+fn work(worker: &mut Worker, mut api: Api, answers: &AtomicU64, bell: &Bell<'_>) {
     let mut unavailable_in_a_row = 0;
-    while !stop.load(Ordering::SeqCst) {
+    while !bell.is_over() {
         match worker.step(&mut api) {
             Ok(()) => {
                 answers.fetch_add(1, Ordering::SeqCst);
                 unavailable_in_a_row = 0;
             }
-            Err(Fault::Lost) => return,
-            Err(Fault::Unavailable) => {
+            Err(Fault::Unavailable) if unavailable_in_a_row < UNAVAILABLE_IN_A_ROW_MAX => {
                 unavailable_in_a_row += 1;
-                if unavailable_in_a_row > UNAVAILABLE_IN_A_ROW_MAX {
-                    failed.send(format!("{}: unavailable for ever", worker.name)).ok();
-                    return;
-                }
             }
-            Err(Fault::Wrong(story)) => {
-                failed.send(format!("{}: {story}", worker.name)).ok();
-                return;
+            Err(Fault::Unavailable) => {
+                let story = Fault::Wrong("unavailable for ever".to_owned());
+                return bell.report(&worker.name, story);
             }
+            Err(fault) => return bell.report(&worker.name, fault),
         }
     }
 }
 
 /// Reads what is shown while it is written: it must still be there after the crash.
-fn read(log: &mut EventLog, mut api: Api, stop: &AtomicBool, failed: &Sender<String>) {
-    while !stop.load(Ordering::SeqCst) {
+fn read(log: &mut EventLog, mut api: Api, bell: &Bell<'_>) {
+    while !bell.is_over() {
         match log.read_on(&mut api) {
             Ok(_) | Err(Fault::Unavailable) => {}
-            Err(Fault::Lost) => return,
-            Err(Fault::Wrong(story)) => {
-                failed.send(format!("events: {story}")).ok();
-                return;
-            }
+            Err(fault) => return bell.report("events", fault),
         }
     }
 }
