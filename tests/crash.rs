@@ -123,8 +123,8 @@ impl Totals {
 
     fn tell(&self, cycles: u64, world: &World) {
         println!(
-            "crash: {cycles} cycles, {} acknowledged, 0 lost, 0 doubled; {} repeated after a crash; \
-             {} kills, {} in a checkpoint, {} more in a start; {} trims, {} snapshot loads; \
+            "crash: {cycles} cycles, {} acknowledged, 0 lost, 0 doubled; {} repeated after a \
+             crash; {} kills, {} in a checkpoint, {} more in a start; {} trims, {} snapshot loads; \
              slowest ready {:?}",
             world.acknowledged(),
             world.repeated(),
