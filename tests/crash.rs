@@ -89,7 +89,7 @@ fn one_cycle(
         server.kill();
     });
     totals.kills_in_checkpoints += u64::from(in_checkpoint);
-    if cycle % 3 == 0 {
+    if cycle.is_multiple_of(3) {
         // Also of a log that nobody has recovered yet.
         home.verify();
     }

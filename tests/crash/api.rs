@@ -163,7 +163,7 @@ impl Api {
     }
 
     pub fn increment(&mut self, line: &Increment, op_id: Option<&str>) -> Answer<()> {
-        let mut body = json!({ "key": line.key, "delta": line.delta });
+        let mut body = json!({ "counter": { "key": line.key, "delta": line.delta } });
         if let Some(op_id) = op_id {
             body["opId"] = json!(op_id);
         }

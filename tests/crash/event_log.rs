@@ -98,11 +98,11 @@ fn fact_of(event: &Value) -> Answer<Option<(String, bool)>> {
     let fact = match kind.as_str() {
         "member.created" => (format!("member {}", member()?), true),
         "follow.created" | "follow.deleted" => {
-            let followed = other_member(event, &member()?)?;
+            let followed = text_at(event, "/data/affectedMemberId")?;
             (format!("follow {} {followed}", member()?), kind.ends_with("created"))
         }
         "item.liked" | "item.unliked" => {
-            let item = text_at(event, "/data/itemId")?;
+            let item = text_at(event, "/data/item/itemId")?;
             (format!("like {} {item}", member()?), kind == "item.liked")
         }
         "badge.assigned" | "badge.unassigned" => {
@@ -112,15 +112,4 @@ fn fact_of(event: &Value) -> Answer<Option<(String, bool)>> {
         _ => return Ok(None),
     };
     Ok(Some(fact))
-}
-
-/// The member of `data` that is not the acting one, whatever its field is called.
-fn other_member(event: &Value, acting: &str) -> Answer<String> {
-    let fields = event["data"].as_object().into_iter().flatten();
-    let mut ids = fields.filter_map(|(name, value)| {
-        let names_a_member = name.starts_with("follow") || name.ends_with("emberId");
-        value.as_str().filter(|id| names_a_member && id.len() == 36 && *id != acting)
-    });
-    let other = ids.next().map(str::to_owned);
-    other.ok_or_else(|| Fault::Wrong(format!("no other member in {event}")))
 }

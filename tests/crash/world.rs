@@ -1,6 +1,6 @@
 //! All callers and the event log against one server: load until a moment, then the reckoning.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
@@ -233,7 +233,7 @@ fn newest_write(folder: &Path) -> Option<(SystemTime, u64)> {
     newest
 }
 
-fn written(path: &PathBuf) -> Option<(SystemTime, u64)> {
+fn written(path: &Path) -> Option<(SystemTime, u64)> {
     let is_database = path.file_name()? == "db" && path.with_file_name("conf").exists();
     let metadata = path.metadata().ok().filter(|_| is_database)?;
     Some((metadata.modified().ok()?, metadata.len()))

@@ -33,7 +33,7 @@ fn what_was_acknowledged_survives_every_cut() {
         return;
     }
     let desk = tempfile::tempdir().expect("a desk");
-    match Volume::make(desk.path()).and_then(|volume| volume_that_can_be_cut(volume)) {
+    match Volume::make(desk.path()).and_then(volume_that_can_be_cut) {
         Ok(volume) => cut_again_and_again(volume, cuts, desk.path()),
         Err(story) => println!("power cut: CANNOT RUN HERE ({story})"),
     }
