@@ -218,6 +218,19 @@ impl Api {
         text_at(&answer, "/badge/id")
     }
 
+    /// A badge that everyone gets whose counter reaches a number.
+    pub fn create_ruled_badge(&mut self, key: &str, reaches: i64) -> Answer<String> {
+        let rule = json!({ "counter": { "key": key }, "reaches": reaches });
+        let badge = json!({
+            "title": format!("{reaches} {key}"),
+            "backgroundColor": "#204060",
+            "textColor": "#FFFFFF",
+            "rule": rule,
+        });
+        let answer = self.post("/badges/v4/badges", json!({ "badge": badge }))?;
+        text_at(&answer, "/badge/id")
+    }
+
     pub fn assign(&mut self, badge: &str, member: &str) -> Answer<()> {
         let assignment = json!({ "badgeId": badge, "memberId": member });
         let body = json!({ "badgeAssignment": assignment });

@@ -11,9 +11,17 @@ use super::random::Random;
 pub const CAST: usize = 24;
 pub const ITEMS: usize = 6;
 const LINES_PER_BATCH: usize = 400;
-const COUNTED_KEY: &str = "steps";
-const BATCHED_KEY: &str = "points";
+pub const COUNTED_KEY: &str = "steps";
+pub const BATCHED_KEY: &str = "points";
 const LOOSE_KEY: &str = "visits";
+
+/// A badge for everyone whose counter reaches a number.
+#[derive(Clone)]
+pub struct Rule {
+    pub badge: String,
+    pub key: &'static str,
+    pub reaches: i64,
+}
 
 pub struct Member {
     pub id: String,
@@ -247,6 +255,16 @@ impl Worker {
             *sums.entry((self.member_index(&line.member), line.key)).or_default() += line.delta;
         }
         sums.into_iter().map(|((index, key), delta)| (index, key, delta)).collect()
+    }
+
+    /// Whoever reached the number holds the badge and nobody else: it was one commit.
+    pub fn check_rule(&self, api: &mut Api, rule: &Rule, holders: &BTreeSet<String>) -> Answer<()> {
+        for member in &self.cast {
+            let count = api.counters(&member.id)?.get(rule.key).copied().unwrap_or(0);
+            let holds = holders.contains(&member.id);
+            assert_eq!(holds, count >= rule.reaches, "{count} {} of {}", rule.key, member.id);
+        }
+        Ok(())
     }
 
     /// Compares everything that was acknowledged with what the server holds now.

@@ -9,7 +9,7 @@ use super::api::{Answer, Api, Fault};
 use super::event_log::EventLog;
 use super::random::Random;
 use super::server::Server;
-use super::worker::Worker;
+use super::worker::{BATCHED_KEY, COUNTED_KEY, Rule, Worker};
 
 const WORKERS: usize = 6;
 /// A server that cannot for so many tries in a row is not busy but broken.
@@ -20,6 +20,7 @@ const AIM_DEADLINE: Duration = Duration::from_secs(10);
 pub struct World {
     pub workers: Vec<Worker>,
     pub log: EventLog,
+    rules: Vec<Rule>,
     random: Random,
 }
 
@@ -36,11 +37,16 @@ impl World {
         let mut random = Random::new(seed);
         let workers =
             (0..WORKERS).map(|index| Worker::new(&format!("w{index}"), random.fork())).collect();
-        World { workers, log: EventLog::default(), random }
+        World { workers, log: EventLog::default(), rules: Vec::new(), random }
     }
 
     pub fn set_up(&mut self, server: &Server) {
         let mut api = Api::new(server.address);
+        // One line that single increments cross, one that batches cross.
+        for (key, reaches) in [(COUNTED_KEY, 12), (BATCHED_KEY, 900)] {
+            let badge = answered(api.create_ruled_badge(key, reaches));
+            self.rules.push(Rule { badge, key, reaches });
+        }
         for worker in &mut self.workers {
             answered(worker.set_up(&mut api));
         }
@@ -111,6 +117,16 @@ impl World {
             answered(worker.check_producer_gap(&mut api));
         }
         while answered(self.log.read_on(&mut api)) {}
+        for rule in &self.rules {
+            let holders = answered(api.holders(&rule.badge));
+            for worker in &self.workers {
+                answered(worker.check_rule(&mut api, rule, &holders));
+            }
+            for member in &holders {
+                let fact = format!("badge {member} {}", rule.badge);
+                assert!(self.log.holds(&fact), "no event about {fact}");
+            }
+        }
         self.check_log_adds_up();
     }
 
