@@ -99,7 +99,7 @@ test('the personal channel comes by itself', async () => {
   client.disconnect();
 });
 
-test('what was missed while the server was dead comes once, in order, without a reload', async () => {
+test('what was missed while the server was dead comes once, in order, no reload', async () => {
   const star = await createMember(server.url);
   const { client, seen } = newClient(star.token);
   const { heard } = listen(client, `member:${star.id}`);
