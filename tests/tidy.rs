@@ -121,6 +121,8 @@ fn what_is_too_large_is_found() {
     let body = "    step();\n".repeat(68);
     check("src/app.rs", &format!("fn fits() {{\n{body}}}\n"), &[]);
     check("src/app.rs", &format!("// {}\n", "x".repeat(98)), &[2]);
+    let row = format!("    row({}),\n", "x".repeat(100));
+    check("src/app.rs", &format!("#[rustfmt::skip]\nfn table() {{\n{row}}}\n{row}"), &[6]);
     check("src/app.rs", &"// line\n".repeat(500), &[501]);
     check("src/main.rs", &"// line\n".repeat(40), &[41]);
     assert_eq!(lines_found("src/app.rs", "fn f() {}\n"), [1]);

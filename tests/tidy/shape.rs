@@ -26,14 +26,23 @@ pub fn lines_are_short(source: &Source) -> Vec<Finding> {
     if !is_source(source) {
         return Vec::new();
     }
+    let tables = tables(source);
     let lengths = source.text.lines().map(|line| line.chars().count()).enumerate();
     lengths
         .filter(|(_, length)| *length > LINE_CHARACTERS_MAX)
+        .filter(|(index, _)| !tables.iter().any(|table| table.contains(index)))
         .map(|(index, length)| {
             let rule = format!("{length} characters, {LINE_CHARACTERS_MAX} at most");
             Finding::new(source, index + 1, rule)
         })
         .collect()
+}
+
+/// Items that say `#[rustfmt::skip]`: tables, whose rows are read better in one line each.
+fn tables(source: &Source) -> Vec<std::ops::Range<usize>> {
+    let lines: Vec<&str> = source.code.lines().collect();
+    let starts = lines.iter().enumerate().filter(|(_, line)| line.contains("#[rustfmt::skip]"));
+    starts.map(|(index, _)| index..index + lines_of_body(&lines[index..])).collect()
 }
 
 pub fn files_say_what_they_hold(source: &Source) -> Vec<Finding> {
