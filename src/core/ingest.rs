@@ -13,7 +13,7 @@ use crate::domain::{
 use super::apply::At;
 use super::badges::BadgeNumber;
 use super::counters::{Added, KeyNumber};
-use super::decide::Step;
+use super::decide::Increase;
 use super::increments::Packer;
 use super::operations::Judgement;
 use super::parts::PartKey;
@@ -200,7 +200,7 @@ impl Site {
         self.stamps.touch_member(member, lane.at.commit);
         self.reports.note(member, group.number, old);
         if group.has_rules {
-            let step = Step { member, key: group.number, old, new };
+            let step = Increase { member, key: group.number, old, new };
             // Awards are applied with the records, after all lines: one badge is awarded once.
             let crossed = self.badges.crossed(member, group.number, old, new);
             let fresh: Vec<_> =
