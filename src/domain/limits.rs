@@ -158,6 +158,24 @@ pub const SNAPSHOT_FLUSH_SECONDS_MAX: u64 = 120;
 pub const SNAPSHOT_CLOSE_SECONDS_MAX: u64 = 10;
 /// Databases that were moved aside and are kept for inspection, per slot.
 pub const SNAPSHOT_DAMAGED_COPIES_MAX: usize = 2;
+/// Bytes of commits that recovery reads at a time.
+pub const RECOVERY_READ_BYTES: usize = 8 * 1_024 * 1_024;
+/// Values that one slice of a checkpoint copies in a turn of its own.
+pub const CHECKPOINT_SLICE_PARTS: usize = 512;
+/// Parts that are settled or released in one turn after a checkpoint.
+pub const SETTLE_PARTS_PER_TURN: usize = 4_096;
+/// Records of one turn that report counters or work off what is left to do.
+pub const BACKGROUND_RECORDS_PER_TURN: usize = 1_000;
+/// Rounds in which a command may ask for parts before it is given up.
+pub const PAGE_IN_ROUNDS_MAX: usize = 8;
+/// Panics of one kind of command after which it is no longer tried.
+pub const PANICS_PER_KIND_MAX: u32 = 3;
+/// Free bytes below which changes are refused; far more than all that may be in flight.
+pub const DISK_RESERVE_BYTES: u64 = 512 * 1_024 * 1_024;
+/// Imports of one site that run side by side.
+pub const IMPORTS_AT_ONCE_MAX: usize = 16;
+/// Commands and questions of one site that wait for parts to be read.
+pub const LOADS_AT_ONCE_MAX: usize = 2_048;
 
 /// Records held for a subscription whose channel is still being asked for; beyond it the channel is
 /// asked for again.
