@@ -6,6 +6,7 @@
 mod address;
 pub mod admin;
 pub mod admin_socket;
+mod deliveries;
 mod door;
 mod engine;
 mod first_start;
@@ -13,7 +14,6 @@ mod front;
 mod life;
 mod live_ports;
 mod sites;
-mod webhook_ports;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -49,6 +49,8 @@ pub enum StartError {
     NoDataDir { path: String },
     #[error("{place}: {reason}: restore the data directory from a backup")]
     Journal { place: String, reason: String },
+    #[error("{place}: {reason}")]
+    Snapshots { place: String, reason: String },
     #[error("{place}: {reason}: restore seal.key, or the whole directory, from a backup")]
     Vault { place: String, reason: String },
     #[error("{place} has a journal but no site in it: restore the directory from a backup")]
@@ -93,7 +95,7 @@ async fn live(
     let address = reserved.address;
     let front = Arc::new(engine.front(metrics, life.clone()));
     let live = Live::new(Arc::new(engine.live_ports()), LiveSettings::default());
-    let door = door::open(reserved.listen()?, config.workers, front, live)?;
+    let door = door::open(reserved.listen()?, config.worker_count(), front, live)?;
     life.serve();
     println!("guildhall listening on http://{address}");
     signals.next().await;

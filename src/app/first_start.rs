@@ -19,7 +19,7 @@ pub async fn complete(config: &Config, engine: &mut Engine) -> Result<(), StartE
             if engine.registry.sites().is_empty() {
                 return Err(StartError::NoSite { place });
             }
-            warn_of_unused_key(&engine.registry, config);
+            warn_of_unused_key(engine, config);
             Ok(())
         }
         Stage::Begun => {
@@ -60,9 +60,9 @@ fn block(data_dir: &str, made: &Made) -> String {
     format!("\n  New data directory {data_dir}\n  site       {}\n  owner key  {key}\n", made.site)
 }
 
-fn warn_of_unused_key(registry: &Registry, config: &Config) {
+fn warn_of_unused_key(engine: &Engine, config: &Config) {
     let Some(key) = &config.first_start.owner_key else { return };
-    if registry.authenticate(key.reveal(), super::engine::now()).is_none() {
+    if engine.registry.authenticate(key.reveal(), engine.clock().now()).is_none() {
         tracing::warn!("GUILDHALL_OWNER_KEY only counts at the first start: it is no key here");
     }
 }

@@ -112,8 +112,8 @@ pub const JOURNAL_RETRY_DELAY_MS_MAX: u64 = 1_000;
 pub const STORED_VALUE_BYTES_MAX: usize = 256 * 1_024 * 1_024;
 
 /// Log of a site, in bytes, after which its older snapshot is brought up to date and the log trimmed.
-pub const CHECKPOINT_LOG_BYTES_DEFAULT: u64 = 64 * 1_024 * 1_024;
-pub const CHECKPOINT_LOG_BYTES_MIN: u64 = 64 * 1_024;
+pub const CHECKPOINT_LOG_BYTES_DEFAULT: usize = 128 * 1_024 * 1_024;
+pub const CHECKPOINT_LOG_BYTES_MIN: usize = 64 * 1_024;
 
 pub const WORKERS_MAX: usize = 256;
 pub const WEBHOOK_ALLOW_NETWORKS_MAX: usize = 1_000;
