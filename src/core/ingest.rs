@@ -13,7 +13,7 @@ use crate::domain::{
 use super::apply::At;
 use super::badges::BadgeNumber;
 use super::counters::{Added, KeyNumber};
-use super::decide::Step;
+use super::decide::Increase;
 use super::increments::Packer;
 use super::operations::Judgement;
 use super::parts::PartKey;
@@ -72,6 +72,7 @@ impl Site {
         }
         lane.answer.op_id_floor_ms = self.operations.window(&app).map_or(0, |w| w.floor_ms());
         if changes.is_empty() && lane.events.is_empty() {
+            self.leave_commit_open();
             return Ok(Intake { answer: lane.answer, commit: None });
         }
         let events = lane.events.into_iter();
@@ -199,7 +200,7 @@ impl Site {
         self.stamps.touch_member(member, lane.at.commit);
         self.reports.note(member, group.number, old);
         if group.has_rules {
-            let step = Step { member, key: group.number, old, new };
+            let step = Increase { member, key: group.number, old, new };
             // Awards are applied with the records, after all lines: one badge is awarded once.
             let crossed = self.badges.crossed(member, group.number, old, new);
             let fresh: Vec<_> =
@@ -296,6 +297,7 @@ impl Site {
         records: Vec<Arc<crate::domain::Record>>,
     ) -> Option<Arc<Commit>> {
         if records.is_empty() {
+            self.leave_commit_open();
             return None;
         }
         self.close_commit(at);

@@ -10,6 +10,7 @@ pub mod checkpoint;
 pub mod chunked;
 pub mod counters;
 pub mod decide;
+pub mod delivery;
 pub mod directory;
 pub mod entries;
 pub mod event_pattern;

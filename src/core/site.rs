@@ -37,6 +37,8 @@ pub struct Site {
     pub(super) operations: Operations,
     pub(super) reports: Reports,
     pub(super) stamps: Stamps,
+    /// Between the first change of a turn and its end.
+    pub(super) torn: bool,
 }
 
 impl Site {
@@ -56,6 +58,7 @@ impl Site {
             operations: Operations::default(),
             reports: Reports::default(),
             stamps: Stamps::default(),
+            torn: false,
         }
     }
 
@@ -69,6 +72,11 @@ impl Site {
 
     pub fn seq(&self) -> u64 {
         self.seq
+    }
+
+    /// True where a turn began to change the state and did not come to its end.
+    pub fn is_torn(&self) -> bool {
+        self.torn
     }
 
     pub fn members_len(&self) -> usize {
@@ -90,6 +98,11 @@ impl Site {
         if activity == Activity::Passive {
             self.release_member(member.0);
         }
+    }
+
+    /// True while anything of the member is in memory beyond its row.
+    pub fn holds_entry(&self, member: MemberOrdinal) -> bool {
+        self.entries.get(member.0).is_some()
     }
 
     /// Commit of the last change that the member itself made or underwent in its own parts.

@@ -57,13 +57,16 @@ impl Site {
         Arc::new(Commit { number: at.commit, time: at.time, records, changes })
     }
 
-    pub(super) fn next_commit(&self, now: Timestamp) -> At {
+    /// From here to [`Site::close_commit`] the state is between two commits.
+    pub(super) fn next_commit(&mut self, now: Timestamp) -> At {
+        self.torn = true;
         At { commit: self.commit + 1, time: now.max(self.time) }
     }
 
     pub(super) fn close_commit(&mut self, at: At) {
         assert_eq!(at.commit, self.commit + 1, "commits are dense");
         (self.commit, self.time) = (at.commit, at.time);
+        self.torn = false;
     }
 
     /// Gives an event its place and applies it.
@@ -150,5 +153,12 @@ pub(super) enum Stop {
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Self {
         Stop::Refused(refusal)
+    }
+}
+
+impl Site {
+    /// The turn changed nothing after all.
+    pub(super) fn leave_commit_open(&mut self) {
+        self.torn = false;
     }
 }

@@ -101,7 +101,6 @@ pub const TAIL_RECORDS_MAX: usize = 16_384;
 pub const TAIL_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 
 pub const MEMBER_TOKEN_SECONDS: i64 = 3_600 * 4;
-pub const EVENT_PATTERN_BYTES_MAX: usize = 256;
 
 /// Bytes of commits that one synced append takes, about; what waits beyond it goes into the next.
 pub const JOURNAL_BATCH_BYTES_MAX: usize = 16 * 1_024 * 1_024;
@@ -111,6 +110,36 @@ pub const JOURNAL_RETRY_DELAY_MS_MAX: u64 = 1_000;
 /// One value of the codec: a stored batch, a snapshot entry.
 pub const STORED_VALUE_BYTES_MAX: usize = 256 * 1_024 * 1_024;
 
+/// Log of a site, in bytes, after which its older snapshot is brought up to date and the log trimmed.
+pub const CHECKPOINT_LOG_BYTES_DEFAULT: u64 = 64 * 1_024 * 1_024;
+pub const CHECKPOINT_LOG_BYTES_MIN: u64 = 64 * 1_024;
+
+pub const WORKERS_MAX: usize = 256;
+pub const WEBHOOK_ALLOW_NETWORKS_MAX: usize = 1_000;
+/// Characters of an owner key that the operator chose himself.
+pub const CHOSEN_KEY_BYTES_MIN: usize = 20;
+/// No credential is longer; anything above is refused unread.
+pub const CREDENTIAL_BYTES_MAX: usize = 1_024;
+/// Names of sites and keys.
+pub const NAME_BYTES_MAX: usize = 100;
+/// Revoked keys that a site still lists; the oldest go first.
+pub const KEYS_REVOKED_PER_SITE_MAX: usize = 50;
+/// Member tokens whose proof is remembered; the newer of two in one slot stays.
+pub const TOKENS_REMEMBERED_MAX: usize = 8_192;
+
+pub const ADMIN_REQUEST_BYTES_MAX: usize = 16 * 1_024;
+/// An answer may list every key of every site.
+pub const ADMIN_ANSWER_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
+pub const ADMIN_CONNECTIONS_MAX: usize = 8;
+pub const ADMIN_REQUEST_SECONDS_MAX: u64 = 5;
+/// Differences that one `verify` lists; the number of all is always told.
+pub const VERIFY_DIFFERENCES_LISTED_MAX: usize = 1_000;
+/// A connection without a request is kept open this long.
+pub const HTTP_IDLE_SECONDS_MAX: u64 = 75;
+/// A request's head has arrived by then.
+pub const HTTP_REQUEST_SECONDS_MAX: u64 = 10;
+/// How long a stopping server waits for what it has accepted.
+pub const DRAIN_SECONDS_MAX: u64 = 20;
 /// Bytes of one stored part; larger parts are cut by their owner.
 pub const SNAPSHOT_VALUE_BYTES_MAX: usize = 32 * 1_024 * 1_024;
 /// Entries that a completion reads back; beyond it a deterministic sample of about that size.
@@ -128,6 +157,24 @@ pub const SNAPSHOT_FLUSH_SECONDS_MAX: u64 = 120;
 pub const SNAPSHOT_CLOSE_SECONDS_MAX: u64 = 10;
 /// Databases that were moved aside and are kept for inspection, per slot.
 pub const SNAPSHOT_DAMAGED_COPIES_MAX: usize = 2;
+/// Bytes of commits that recovery reads at a time.
+pub const RECOVERY_READ_BYTES: usize = 8 * 1_024 * 1_024;
+/// Values that one slice of a checkpoint copies in a turn of its own.
+pub const CHECKPOINT_SLICE_PARTS: usize = 512;
+/// Parts that are settled or released in one turn after a checkpoint.
+pub const SETTLE_PARTS_PER_TURN: usize = 4_096;
+/// Records of one turn that report counters or work off what is left to do.
+pub const BACKGROUND_RECORDS_PER_TURN: usize = 1_000;
+/// Rounds in which a command may ask for parts before it is given up.
+pub const PAGE_IN_ROUNDS_MAX: usize = 8;
+/// Panics of one kind of command after which it is no longer tried.
+pub const PANICS_PER_KIND_MAX: u32 = 3;
+/// Free bytes below which changes are refused; far more than all that may be in flight.
+pub const DISK_RESERVE_BYTES: u64 = 512 * 1_024 * 1_024;
+/// Imports of one site that run side by side.
+pub const IMPORTS_AT_ONCE_MAX: usize = 16;
+/// Commands and questions of one site that wait for parts to be read.
+pub const LOADS_AT_ONCE_MAX: usize = 2_048;
 
 /// Records held for a subscription whose channel is still being asked for; beyond it the channel is
 /// asked for again.
@@ -155,3 +202,75 @@ pub const TOKEN_BYTES_MAX: usize = 4_096;
 
 /// Distinct keys of one increment batch that are found by looking through them all.
 pub const INTERN_SCAN_KEYS_MAX: usize = 16;
+
+/// Deliveries of one endpoint that may be on their way at once.
+pub const DELIVERY_WINDOW_DEFAULT: usize = 8;
+/// Matching events above an endpoint's cursor that are remembered at once, done or not.
+pub const DELIVERY_SPAN_MAX: usize = 256;
+/// Events set aside for one endpoint; one more is a fault of the endpoint itself.
+pub const DELIVERY_PARKED_MAX: usize = 1_000;
+/// Endpoint faults in a row, of an endpoint that worked, after which nothing more is sent for now.
+pub const DELIVERY_FAULTS_TO_HOLD: u32 = 5;
+/// Faults of one event after which a later event is sent to learn whose fault it is.
+pub const DELIVERY_FAULTS_TO_SUSPECT: u32 = 3;
+/// Wait before each try after the first one; beyond the last try the last wait is repeated.
+pub const DELIVERY_RETRY_MS: [u64; 9] = [
+    5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 50_400_000, 72_000_000,
+    86_400_000,
+];
+pub const DELIVERY_RETRY_JITTER_PERMILLE_MAX: i64 = 200;
+/// The longest wait that a receiver may ask for.
+pub const DELIVERY_RETRY_AFTER_MS_MAX: u64 = 24 * 3_600_000;
+/// An endpoint that accepted nothing for this long, while asked, is disabled.
+pub const DELIVERY_ONLY_FAILURES_MS_MAX: i64 = 5 * 24 * 3_600_000;
+/// Progress is stored this long after the first result that is not stored yet.
+pub const DELIVERY_PERSIST_MS: i64 = 50;
+pub const DELIVERY_PERSIST_RESULTS: u32 = 100;
+/// Progress over events that the endpoint does not take is worth fewer writes.
+pub const DELIVERY_PERSIST_SKIPPED_MS: i64 = 60_000;
+
+pub const EVENT_PATTERN_BYTES_MAX: usize = 128;
+
+/// Records that a dispatcher reads at once.
+pub const WEBHOOK_PAGE_RECORDS_MAX: usize = 64;
+/// Bodies that a dispatcher takes from one page; what is beyond is read again later.
+pub const WEBHOOK_PAGE_BYTES_MAX: usize = 256 * 1_024;
+/// Deliveries of the whole process that may be on their way at once.
+pub const WEBHOOK_IN_FLIGHT_MAX: usize = 1_024;
+pub const WEBHOOK_CONNECT_MS_MAX: u64 = 5_000;
+/// From the first look-up to the last byte of the answer.
+pub const WEBHOOK_TOTAL_MS_MAX: u64 = 15_000;
+pub const WEBHOOK_RESPONSE_BODY_BYTES_MAX: usize = 16 * 1_024;
+pub const WEBHOOK_RESPONSE_HEADER_BYTES_MAX: usize = 16 * 1_024;
+pub const WEBHOOK_RESPONSE_HEADERS_MAX: usize = 100;
+/// A kept connection is not used again after this time, so that a moved name is looked up.
+pub const WEBHOOK_CONNECTION_AGE_MS_MAX: u64 = 300_000;
+/// Addresses of one name that are tried, in the resolver's order.
+pub const WEBHOOK_ADDRESSES_TRIED_MAX: usize = 4;
+pub const WEBHOOK_ADDRESSES_PER_NAME_MAX: usize = 64;
+/// A dispatcher with nothing to do is let go after this time.
+pub const WEBHOOK_IDLE_MS_MAX: u64 = 60_000;
+/// Pause before a port of the dispatcher that failed is asked again.
+pub const WEBHOOK_PORT_RETRY_MS: u64 = 1_000;
+/// How often a site looks for dispatchers that ended without being told to.
+pub const WEBHOOK_SWEEP_MS: u64 = 5_000;
+/// On a stop, deliveries on their way are waited for this long.
+pub const WEBHOOK_DRAIN_MS_MAX: u64 = 20_000;
+/// Calls to the dispatchers of one site that may wait.
+pub const WEBHOOK_CALLS_MAX: usize = 256;
+pub const WEBHOOK_SECRET_BYTES_MIN: usize = 24;
+pub const WEBHOOK_SECRET_BYTES_MAX: usize = 64;
+/// Bytes of one recovery's publications; beyond it the client reloads.
+pub const RECOVERY_BYTES_MAX: usize = 512 * 1_024;
+/// Size of one file of the log, and what is kept of the log before files are used again.
+pub const LOG_FILE_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
+pub const LOG_BYTES_KEPT: u64 = 256 * 1_024 * 1_024;
+/// Readers of the log that work at a time; each holds about one batch.
+pub const LOG_READERS_MAX: usize = 4;
+/// Segments of older events: one file, one checked block of it, and a newest file that still grows.
+pub const SEGMENT_BYTES_MAX: usize = 32 * 1_024 * 1_024;
+pub const SEGMENT_BLOCK_BYTES: usize = 64 * 1_024;
+pub const SEGMENT_MERGE_BYTES_MAX: u64 = 4 * 1_024 * 1_024;
+/// Older events are kept so long, and so many bytes of them for each site.
+pub const SEGMENT_AGE_MS_MAX: i64 = 7 * 24 * 3_600 * 1_000;
+pub const SEGMENTS_SITE_BYTES_MAX: u64 = 4 * 1_024 * 1_024 * 1_024;

@@ -19,11 +19,11 @@ pub async fn create(call: Call) -> Result<Reply, Problem> {
     let body = call.json()?;
     let root = Node::root(&body);
     let mut faults = Faults::new();
-    let url = receiver(&call, &root.child("url"), &mut faults);
+    let url = receiver(&call, &root.child("url"), &mut faults).await;
     let event_types = event_patterns::read(&root.child("eventTypes"), &mut faults);
     faults.done()?;
-    let secret = call.front.new_endpoint_secret();
     let id = EndpointId::from(call.front.new_uuid());
+    let secret = call.front.new_endpoint_secret(id);
     let new = NewEndpoint { id, url, event_types, sealed_secret: secret.sealed };
     let answer = call.command(Command::CreateEndpoint(Box::new(new))).await?;
     let Outcome::Endpoint(endpoint) = answer.value else { return unexpected() };
@@ -32,7 +32,7 @@ pub async fn create(call: Call) -> Result<Reply, Problem> {
 
 pub async fn rotate(call: Call) -> Result<Reply, Problem> {
     let endpoint = endpoint_id(&call)?;
-    let secret = call.front.new_endpoint_secret();
+    let secret = call.front.new_endpoint_secret(endpoint);
     let command = Command::RotateEndpointSecret { endpoint, sealed_secret: secret.sealed };
     let answer = call.command(command).await?;
     let Outcome::Endpoint(endpoint) = answer.value else { return unexpected() };
@@ -70,9 +70,9 @@ fn endpoint_id(call: &Call) -> Result<EndpointId, Problem> {
 }
 
 /// The address, checked now so that a mistake shows here and not in the deliveries.
-fn receiver(call: &Call, node: &Node<'_>, faults: &mut Faults) -> String {
+async fn receiver(call: &Call, node: &Node<'_>, faults: &mut Faults) -> String {
     let Some(url) = faults.needed_text(node, ENDPOINT_URL_BYTES_MAX) else { return String::new() };
-    if let Err(reason) = call.front.check_receiver(url) {
+    if let Err(reason) = call.front.check_receiver(url.to_owned()).await {
         faults.add(node, "RECEIVER_REFUSED", reason);
     }
     url.to_owned()

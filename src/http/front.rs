@@ -4,13 +4,14 @@ use futures_util::future::LocalBoxFuture;
 use uuid::Uuid;
 
 use crate::actors::handle::{CallError, Caller, SiteHandle};
-use crate::domain::{MemberId, SiteId, Timestamp, WrittenRecord};
+use crate::domain::{EndpointId, MemberId, SiteId, Timestamp, WrittenRecord};
 
 pub trait Front: Send + Sync + 'static {
     /// Proves a key or a member token; the site comes with the proof.
     fn authenticate(&self, credential: &str) -> Option<Caller>;
     fn site(&self, site: SiteId) -> Option<SiteHandle>;
-    fn issue_member_token(&self, site: SiteId, member: MemberId) -> IssuedToken;
+    /// `None` when it cannot be signed, which is told in the log.
+    fn issue_member_token(&self, site: SiteId, member: MemberId) -> Option<IssuedToken>;
     /// Durable records with a seq above `after`, oldest first, at most `limit`.
     fn records_after(
         &self,
@@ -18,10 +19,11 @@ pub trait Front: Send + Sync + 'static {
         after: u64,
         limit: usize,
     ) -> LocalBoxFuture<'static, Result<RecordsPage, RecordsFault>>;
-    /// A fresh signing secret: the text shown once, and its sealed form for the log.
-    fn new_endpoint_secret(&self) -> EndpointSecret;
+    /// A fresh signing secret: the text shown once, and its sealed form for the log, which opens
+    /// for this endpoint only.
+    fn new_endpoint_secret(&self, endpoint: EndpointId) -> EndpointSecret;
     /// Why deliveries to this address would be refused, if they would be.
-    fn check_receiver(&self, url: &str) -> Result<(), String>;
+    fn check_receiver(&self, url: String) -> LocalBoxFuture<'static, Result<(), String>>;
     /// All metrics in the Prometheus text format.
     fn metrics_text(&self) -> String;
     /// Why requests should not be sent here now, if they should not.

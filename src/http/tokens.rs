@@ -18,7 +18,8 @@ pub async fn create(call: Call) -> Result<Reply, Problem> {
     let answer = call.ask(Query::Member { id, viewer: Viewer::Owner }).await?;
     let View::Member(facts) = answer.value else { return unexpected() };
     check_status(facts.status)?;
-    let token = call.front.issue_member_token(call.caller()?.site, id);
+    let issued = call.front.issue_member_token(call.caller()?.site, id);
+    let token = issued.ok_or_else(Problem::internal)?;
     let expires_in = token.expires_in_seconds;
     let body = json!({"accessToken": token.access_token, "expiresIn": expires_in});
     Reply::with_seq(answer.seq, body)

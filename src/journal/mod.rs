@@ -1,9 +1,14 @@
-//! What an acknowledgement means: the journal. Trait, writer, gate, tail, segments; one file an engine.
+//! What an acknowledgement means: the journal. Trait, writer, gate, tail, segments, engines.
 
 pub mod admit;
 pub mod codec;
+mod dense;
+pub mod embedded;
+mod files;
 pub mod gate;
 pub mod memory;
+mod segment_file;
+mod segments;
 mod site_log;
 pub mod tail;
 mod writer;
@@ -16,7 +21,9 @@ use thiserror::Error;
 
 use crate::domain::{Commit, SiteId, WrittenRecord};
 
+pub use embedded::{Embedded, EmbeddedOptions, OpenError};
 pub use memory::Memory;
+pub use segments::Retention;
 pub use site_log::{Durable, FailureWatcher, Lost, SiteLog, Waiter};
 pub use tail::TailLimits;
 pub use writer::{EXIT_JOURNAL_FAILED, Writer, WriterOptions};

@@ -22,6 +22,7 @@
 //! it keeps. Nor a whole directory replaced by an older complete copy of itself: it is a true
 //! checkpoint, and its owner sees that its begin commit is older than the journal's first.
 
+pub mod checkpoint;
 mod entry;
 mod files;
 mod guard;
@@ -29,8 +30,10 @@ mod key;
 mod mark;
 mod serving;
 mod slots;
+pub mod recovery;
 mod store;
 mod tally;
+pub mod values;
 
 use std::fmt;
 use std::path::PathBuf;
