@@ -72,7 +72,6 @@ pub const IMAGE_URL_BYTES_MAX: usize = 2_048;
 pub const ADDRESS_TEXT_BYTES_MAX: usize = 200;
 pub const CUSTOM_FIELD_KEY_BYTES_MAX: usize = 255;
 pub const CUSTOM_FIELD_VALUE_BYTES_MAX: usize = 8 * 1_024;
-pub const EVENT_TYPE_BYTES_MAX: usize = 64;
 pub const EVENTS_PAGE_LIMIT_DEFAULT: usize = 100;
 
 /// Records that one turn may make; larger work is cut into slices.
