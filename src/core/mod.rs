@@ -2,6 +2,7 @@
 
 pub mod channel;
 pub mod hub;
+pub mod increments;
 pub mod query;
 pub mod recovery;
 pub mod session;

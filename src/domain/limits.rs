@@ -99,3 +99,5 @@ pub const LIVE_SEND_BUFFER_BYTES: usize = 64 * 1_024;
 pub const TOKEN_BYTES_MAX: usize = 4_096;
 /// Bytes of one recovery's publications; beyond it the client reloads.
 pub const RECOVERY_BYTES_MAX: usize = 512 * 1_024;
+/// Distinct keys of one increment batch that are found by looking through them all.
+pub const INTERN_SCAN_KEYS_MAX: usize = 16;
