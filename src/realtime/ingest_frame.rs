@@ -177,7 +177,10 @@ impl<'a> Reader<'a> {
     fn keys(&mut self) -> Option<Result<Vec<String>, FrameFault>> {
         let count = self.varint()?;
         if count > BATCH_LINES_MAX as u64 {
-            return Some(Err(FrameFault::new("TOO_MANY_LINES", "more keys than a frame has lines")));
+            return Some(Err(FrameFault::new(
+                "TOO_MANY_LINES",
+                "more keys than a frame has lines",
+            )));
         }
         let mut keys = Vec::new();
         for _ in 0..count {
