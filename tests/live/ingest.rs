@@ -2,6 +2,7 @@
 
 use futures_util::SinkExt;
 use guildhall::domain::AppId;
+use guildhall::domain::limits::INGEST_FRAMES_IN_FLIGHT_MAX;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -125,5 +126,30 @@ async fn shutdown_ends_a_stream_after_its_last_answer() {
     assert_eq!(client.close_code().await, 3001);
     drop(client);
     closing.await.unwrap();
+    server.stop().await;
+}
+
+#[actix_rt::test]
+async fn what_is_not_answered_is_bounded_and_the_rest_waits_with_the_sender() {
+    let server = TestServer::start();
+    server.site.hold_answers(true);
+    let mut client = open(&server, json!({"token": "owner", "producer": "p1"})).await;
+    for n in 1..=200 {
+        let batch = json!({"n": n, "increments": [line(1)]});
+        client.socket.feed(Message::text(batch.to_string())).await.unwrap();
+    }
+    client.socket.flush().await.unwrap();
+    let deadline = tokio::time::Instant::now() + crate::server::PATIENCE;
+    while server.site.batches().len() < INGEST_FRAMES_IN_FLIGHT_MAX {
+        assert!(tokio::time::Instant::now() < deadline);
+        tokio::task::yield_now().await;
+    }
+    // The worker goes on with others meanwhile, and takes nothing more of this one.
+    for _ in 0..10 {
+        Client::connect(&server, "owner").await;
+    }
+    assert_eq!(server.site.batches().len(), INGEST_FRAMES_IN_FLIGHT_MAX);
+    server.site.hold_answers(false);
+    assert_eq!(accepted_up_to(&mut client, 200).await, 200);
     server.stop().await;
 }

@@ -2,6 +2,7 @@
 //! keeps its records in memory.
 
 mod client;
+mod idle;
 mod ingest;
 mod misbehaviour;
 mod server;

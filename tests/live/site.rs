@@ -28,6 +28,8 @@ pub struct StandIn {
 pub struct StandInSite {
     state: Mutex<State>,
     durable: watch::Sender<u64>,
+    /// While it is set, increments are counted and not answered.
+    holds_answers: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -53,7 +55,8 @@ pub fn token(member: MemberId) -> String {
 impl StandIn {
     pub fn new() -> (Arc<StandIn>, Arc<StandInSite>) {
         let (durable, _) = watch::channel(0);
-        let site = Arc::new(StandInSite { state: Mutex::default(), durable });
+        let (holds_answers, _) = watch::channel(false);
+        let site = Arc::new(StandInSite { state: Mutex::default(), durable, holds_answers });
         (Arc::new(StandIn { site: Arc::clone(&site) }), site)
     }
 }
@@ -78,6 +81,10 @@ impl StandInSite {
 
     pub fn trim_before(&self, first_seq: u64) {
         self.state.lock().unwrap().first_seq = first_seq;
+    }
+
+    pub fn hold_answers(&self, holds: bool) {
+        self.holds_answers.send_replace(holds);
     }
 
     pub fn batches(&self) -> Vec<IncrementBatch> {
@@ -208,9 +215,11 @@ impl LiveSite for StandInSite {
         let mut state = self.state.lock().unwrap();
         let answer = state.ingest(batch);
         drop(state);
+        let mut holds = self.holds_answers.subscribe();
         Box::pin(async move {
             // An answer is never there at once: it waits for the sync.
             tokio::task::yield_now().await;
+            holds.wait_for(|holds| !*holds).await.unwrap();
             answer.map(|value| Answer { value, seq: 0 })
         })
     }
