@@ -1,6 +1,8 @@
 //! A receiver over bare TCP, so that half-written answers are possible, and names of the tests.
 #![allow(dead_code)]
 
+pub mod site;
+
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
