@@ -88,6 +88,12 @@ impl EventFilter {
     }
 }
 
+/// Whether a list of stored patterns takes a type that is not operational.
+pub fn takes(patterns: &[String], type_name: &str) -> bool {
+    let parsed = patterns.iter().filter_map(|text| EventPattern::parse(text).ok());
+    patterns.is_empty() || parsed.into_iter().any(|p| p.takes(type_name, Audience::Anyone))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

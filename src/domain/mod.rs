@@ -1,4 +1,4 @@
-//! The words: ids, commands, events, refusals, limits, time. Values only: no rule, no I/O, no clock.
+//! The words: ids, commands, events, refusals, limits, time. Values only: no rule, I/O or clock.
 
 pub mod batch;
 pub mod command;

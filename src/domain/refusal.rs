@@ -1,4 +1,4 @@
-//! A refusal: a rule said no. A value with a stable code; what it becomes on a wire is decided above.
+//! A refusal: a rule said no. A value with a stable code; its shape on a wire is decided above.
 
 use std::fmt;
 

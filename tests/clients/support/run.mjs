@@ -1,0 +1,60 @@
+// Starts the program, runs every suite with Node's own runner, ends the program, counts.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+import { OWNER_KEY, startServer } from './server.mjs';
+
+const program = process.argv[2];
+const root = fileURLToPath(new URL('..', import.meta.url));
+const desk = await mkdtemp(path.join(tmpdir(), 'guildhall-clients-'));
+const server = await startServer({ program, dataDir: path.join(desk, 'data') });
+console.log(`clients: ${program} at ${server.url}`);
+
+const tally = path.join(desk, 'tally.tap');
+const code = await runSuites();
+const stopped = await server.stop();
+const counted = await count();
+if (stopped !== 0) console.log(`not ok: SIGTERM ended the program with ${stopped}`);
+if (code !== 0) console.log(`the program's log ends:\n${server.log.slice(-30).join('\n')}`);
+await rm(path.join(desk, 'data'), { recursive: true, force: true });
+console.log(`${counted.passed} passed, ${counted.failed} failed`);
+process.exit(code === 0 && stopped === 0 && counted.passed > 0 ? 0 : 1);
+
+async function runSuites() {
+  const folder = path.join(root, 'suites');
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.test.mjs')).sort();
+  const redirect = pathToFileURL(path.join(root, 'support', 'redirect.mjs')).href;
+  const child = spawn(
+    process.execPath,
+    ['--test', '--test-concurrency=1',
+      '--test-reporter=spec', '--test-reporter-destination=stdout',
+      '--test-reporter=tap', `--test-reporter-destination=${tally}`,
+      ...names.map((name) => path.join(folder, name))],
+    {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: {
+        ...process.env,
+        NODE_OPTIONS: `--import=${redirect}`,
+        GUILDHALL_URL: server.url,
+        GUILDHALL_OWNER_KEY: OWNER_KEY,
+        GUILDHALL_PROGRAM: program,
+        GUILDHALL_DESK: desk,
+      },
+    },
+  );
+  const [exitCode] = await once(child, 'exit');
+  return exitCode;
+}
+
+/** The tally that Node's runner writes at the end: `# pass 12`, `# fail 0`. */
+async function count() {
+  const text = await readFile(tally, 'utf8').catch(() => '');
+  const number = (name) => Number(text.match(new RegExp(`^# ${name} (\\d+)$`, 'm'))?.[1] ?? 0);
+  return { passed: number('pass'), failed: number('fail') + number('cancelled') };
+}

@@ -1,0 +1,109 @@
+//! A blocking HTTP/1.1 client of one kept-alive connection. An answer counts only when its last
+//! byte was read, which is what an acknowledgement means to a caller.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Longer than anything may take: what hits it hangs.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
+const ANSWER_BYTES_MAX: usize = 64 * 1_024 * 1_024;
+
+pub struct Connection {
+    address: SocketAddr,
+    reader: BufReader<TcpStream>,
+}
+
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub text: String,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+}
+
+pub struct Request<'a> {
+    pub method: &'a str,
+    pub path: &'a str,
+    pub token: &'a str,
+    pub body: Option<&'a str>,
+}
+
+impl Connection {
+    pub fn open(address: SocketAddr) -> io::Result<Connection> {
+        let stream = TcpStream::connect_timeout(&address, ANSWER_DEADLINE)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(ANSWER_DEADLINE))?;
+        stream.set_write_timeout(Some(ANSWER_DEADLINE))?;
+        Ok(Connection { address, reader: BufReader::new(stream) })
+    }
+
+    pub fn send(&mut self, request: &Request<'_>) -> io::Result<Reply> {
+        let mut head = format!(
+            "{} {} HTTP/1.1\r\nhost: {}\r\nauthorization: {}\r\n",
+            request.method, request.path, self.address, request.token
+        );
+        if let Some(body) = request.body {
+            let length = body.len();
+            head.push_str(&format!(
+                "content-type: application/json\r\ncontent-length: {length}\r\n"
+            ));
+        }
+        head.push_str("\r\n");
+        head.push_str(request.body.unwrap_or(""));
+        self.reader.get_mut().write_all(head.as_bytes())?;
+        self.read_reply()
+    }
+
+    fn read_reply(&mut self) -> io::Result<Reply> {
+        let status_line = self.read_line()?;
+        let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
+        let status = status.ok_or_else(|| io::Error::other(format!("no status: {status_line}")))?;
+        let (mut length, mut chunked) = (0usize, false);
+        loop {
+            let line = self.read_line()?.to_ascii_lowercase();
+            match line.split_once(':') {
+                None => break,
+                Some(("content-length", value)) => length = value.trim().parse().unwrap_or(0),
+                Some(("transfer-encoding", value)) => chunked = value.contains("chunked"),
+                Some(_) => {}
+            }
+        }
+        let body = if chunked { self.read_chunks()? } else { self.read_exactly(length)? };
+        let text = String::from_utf8(body).map_err(io::Error::other)?;
+        Ok(Reply { status, text })
+    }
+
+    fn read_line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        if self.reader.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(line.trim_end().to_owned())
+    }
+
+    fn read_exactly(&mut self, length: usize) -> io::Result<Vec<u8>> {
+        assert!(length <= ANSWER_BYTES_MAX, "an answer of {length} bytes");
+        let mut body = vec![0; length];
+        self.reader.read_exact(&mut body)?;
+        Ok(body)
+    }
+
+    fn read_chunks(&mut self) -> io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let size = usize::from_str_radix(&self.read_line()?, 16).map_err(io::Error::other)?;
+            body.extend(self.read_exactly(size)?);
+            self.read_line()?;
+            if size == 0 {
+                return Ok(body);
+            }
+        }
+    }
+}
