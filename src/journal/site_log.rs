@@ -252,6 +252,8 @@ impl Line {
 
     /// Publishes what a batch came to, and wakes who waited for it.
     pub(super) fn settle(&self, batch: &Batch, outcome: &Appended) {
+        let bytes = batch.commits.iter().map(|commit| commit.bytes_estimate()).sum();
+        self.in_flight_bytes.fetch_sub(bytes, Ordering::Relaxed);
         match outcome {
             Appended::Stored(_) => self.stored(batch),
             Appended::Conflict { .. }
@@ -259,8 +261,6 @@ impl Line {
             | Appended::Full
             | Appended::Unavailable(_) => self.fail(batch.generation),
         }
-        let bytes = batch.commits.iter().map(|commit| commit.bytes_estimate()).sum();
-        self.in_flight_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     fn stored(&self, batch: &Batch) {

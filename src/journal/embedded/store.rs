@@ -16,6 +16,7 @@ use super::plan::Plan;
 use super::readers::Readers;
 use super::site::SiteEntries;
 use super::start::{read_mark, start, store_mark};
+use super::torn;
 use super::{EmbeddedOptions, LOG_DIRECTORY, OpenError, SEGMENTS_DIRECTORY};
 use crate::domain::limits::{LOG_READERS_MAX, SITES_MAX};
 use crate::domain::{Commit, SiteId, WrittenRecord};
@@ -54,6 +55,9 @@ impl Store {
         let directory = data_directory.join(LOG_DIRECTORY);
         let in_log = |error| OpenError::Io { path: directory.clone(), error };
         fs::create_dir_all(&directory).map_err(in_log)?;
+        if torn::lost_its_log(&directory) {
+            return Err(OpenError::damaged(&directory, "all files of the log are missing"));
+        }
         let mark = read_mark(&directory)?;
         let rules = Rules::new(options.disk_check.clone(), options.end_process.clone(), mark);
         let rules = Arc::new(rules);
