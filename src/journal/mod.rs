@@ -1,4 +1,4 @@
-//! What an acknowledgement means: the journal. Trait, writer, gate, tail, segments; one file an engine.
+//! What an acknowledgement means: the journal. Trait, writer, gate, tail, segments; a place an engine.
 
 pub mod admit;
 pub mod codec;
@@ -29,6 +29,9 @@ pub use tail::TailLimits;
 pub use writer::{EXIT_JOURNAL_FAILED, Writer, WriterOptions};
 
 pub type JournalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Keys with their values, in key order.
+pub type KeyValues = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// How far a site's log reaches. Numbers are those of the newest durable thing, 0 for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,5 +131,5 @@ pub trait Journal: Send + Sync {
         &self,
         site: Option<SiteId>,
         prefix: Vec<u8>,
-    ) -> JournalFuture<'_, Result<Vec<(Vec<u8>, Vec<u8>)>, JournalError>>;
+    ) -> JournalFuture<'_, Result<KeyValues, JournalError>>;
 }

@@ -134,10 +134,10 @@ fn a_trimmed_log_stays_small_and_forgets_nothing_it_should_keep() {
     };
     put("kept", Some("1"));
     put("deleted", Some("2"));
-    let reached = churn(&journal, 0, 150);
+    let reached = churn(&journal, 0, 45);
     put("deleted", None);
     put("kept", Some("3"));
-    let mut reached = churn(&journal, reached, 150);
+    let mut reached = churn(&journal, reached, 45);
     drop(journal);
     for _ in 0..3 {
         let image = TempDir::new().expect("temporary directory");

@@ -24,7 +24,7 @@ use crate::journal::codec;
 use crate::journal::files::sync_directory;
 use crate::journal::segments::Segments;
 use crate::journal::site_log::lock;
-use crate::journal::{Appended, Batch, JournalError, Position};
+use crate::journal::{Appended, Batch, JournalError, KeyValues, Position};
 
 /// Records that a trim moves at a time.
 const RECORDS_MOVED_AT_ONCE: usize = 4_096;
@@ -261,11 +261,7 @@ impl Store {
         Ok(stored.as_deref().and_then(layout::value_of_caller).map(<[u8]>::to_vec))
     }
 
-    pub fn scan(
-        &self,
-        site: Option<SiteId>,
-        prefix: &[u8],
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, JournalError> {
+    pub fn scan(&self, site: Option<SiteId>, prefix: &[u8]) -> Result<KeyValues, JournalError> {
         let rows = self.log.values(self.values_group(site)?, &layout::caller_key(prefix));
         let rows = rows.map_err(JournalError::Unavailable)?;
         let present = rows.iter().filter_map(|(key, stored)| {
