@@ -1,4 +1,4 @@
-//! What an acknowledgement means: the journal. Trait, writer, gate, tail, segments; a place an engine.
+//! What an acknowledgement means: the journal. Trait, writer, gate, tail, segments, engines.
 
 pub mod admit;
 pub mod codec;
