@@ -4,7 +4,6 @@ pub mod actors;
 pub mod app;
 pub mod cli;
 pub mod config;
-pub mod cli;
 pub mod core;
 pub mod domain;
 pub mod http;
