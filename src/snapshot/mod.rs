@@ -27,6 +27,7 @@ mod files;
 mod guard;
 mod key;
 mod mark;
+mod order;
 mod serving;
 mod slots;
 mod store;
