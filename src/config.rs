@@ -67,7 +67,7 @@ impl Default for Config {
             workers: 0,
             members_hot_max: MEMBERS_HOT_MAX,
             webhook_allow_networks: Vec::new(),
-            log: "warn,guildhall=info".to_owned(),
+            log: "warn,raft_engine=error,guildhall=info".to_owned(),
             checkpoint_log_bytes_max: CHECKPOINT_LOG_BYTES_DEFAULT,
             first_start: FirstStart::default(),
         }

@@ -190,6 +190,26 @@ fn a_connection_that_rests_does_not_delay_the_end() {
 }
 
 #[test]
+fn a_live_socket_is_told_to_come_back_later() {
+    let desk = Desk::new();
+    let server = desk.start();
+    let mut socket = TcpStream::connect(server.address).unwrap();
+    let head = "GET /connection/websocket HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\n\
+                Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    socket.write_all(head.as_bytes()).unwrap();
+    let mut answer = [0; 1_024];
+    let bytes = socket.read(&mut answer).unwrap();
+    assert!(answer[..bytes].starts_with(b"HTTP/1.1 101"), "no upgrade");
+    assert_eq!(server.terminate().code, Some(0));
+    let mut rest = Vec::new();
+    socket.read_to_end(&mut rest).ok();
+    // A close frame of the server: its mark, its length, and the code for a shutdown.
+    let code = 3001_u16.to_be_bytes();
+    assert!(rest.len() >= 4 && rest[0] == 0x88 && rest[2..4] == code, "{rest:?}");
+}
+
+#[test]
 fn a_second_signal_ends_at_once() {
     let desk = Desk::new();
     let server = desk.start();

@@ -1,5 +1,5 @@
-//! How `key`, `site` and `verify` reach their data: through a running server's admin socket, else by
-//! opening the data directory themselves. Prints no answer.
+//! How `key`, `site` and `verify` reach their data: through a running server's admin socket, else
+//! by opening the data directory themselves. Prints no answer.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -110,7 +110,7 @@ pub const JOURNAL_RETRY_DELAY_MS_MAX: u64 = 1_000;
 /// One value of the codec: a stored batch, a snapshot entry.
 pub const STORED_VALUE_BYTES_MAX: usize = 256 * 1_024 * 1_024;
 
-/// Log of a site, in bytes, after which its older snapshot is brought up to date and the log trimmed.
+/// Growth of a site's log, in bytes, after which its older snapshot is brought up to date.
 pub const CHECKPOINT_LOG_BYTES_DEFAULT: usize = 128 * 1_024 * 1_024;
 pub const CHECKPOINT_LOG_BYTES_MIN: usize = 64 * 1_024;
 
