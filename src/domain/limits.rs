@@ -72,7 +72,6 @@ pub const IMAGE_URL_BYTES_MAX: usize = 2_048;
 pub const ADDRESS_TEXT_BYTES_MAX: usize = 200;
 pub const CUSTOM_FIELD_KEY_BYTES_MAX: usize = 255;
 pub const CUSTOM_FIELD_VALUE_BYTES_MAX: usize = 8 * 1_024;
-pub const EVENT_TYPE_BYTES_MAX: usize = 64;
 pub const EVENTS_PAGE_LIMIT_DEFAULT: usize = 100;
 
 /// Records that one turn may make; larger work is cut into slices.
@@ -112,8 +111,8 @@ pub const JOURNAL_RETRY_DELAY_MS_MAX: u64 = 1_000;
 pub const STORED_VALUE_BYTES_MAX: usize = 256 * 1_024 * 1_024;
 
 /// Log of a site, in bytes, after which its older snapshot is brought up to date and the log trimmed.
-pub const CHECKPOINT_LOG_BYTES_DEFAULT: u64 = 64 * 1_024 * 1_024;
-pub const CHECKPOINT_LOG_BYTES_MIN: u64 = 64 * 1_024;
+pub const CHECKPOINT_LOG_BYTES_DEFAULT: usize = 128 * 1_024 * 1_024;
+pub const CHECKPOINT_LOG_BYTES_MIN: usize = 64 * 1_024;
 
 pub const WORKERS_MAX: usize = 256;
 pub const WEBHOOK_ALLOW_NETWORKS_MAX: usize = 1_000;
@@ -275,3 +274,10 @@ pub const SEGMENT_MERGE_BYTES_MAX: u64 = 4 * 1_024 * 1_024;
 /// Older events are kept so long, and so many bytes of them for each site.
 pub const SEGMENT_AGE_MS_MAX: i64 = 7 * 24 * 3_600 * 1_000;
 pub const SEGMENTS_SITE_BYTES_MAX: u64 = 4 * 1_024 * 1_024 * 1_024;
+
+/// Largest frame of an ingest stream.
+pub const INGEST_FRAME_BYTES_MAX: usize = 2 * 1_024 * 1_024;
+/// Frames of one ingest stream that are read and not yet answered; beyond it the socket is not read.
+pub const INGEST_FRAMES_IN_FLIGHT_MAX: usize = 64;
+/// Bytes of one ingest stream that are read and not yet answered; more than the largest frame.
+pub const INGEST_BYTES_IN_FLIGHT_MAX: usize = 8 * 1_024 * 1_024;

@@ -10,7 +10,8 @@ use crate::domain::limits::CREDENTIALS_PER_HEADER_MAX;
 
 pub fn prove(headers: &HeaderMap, front: &dyn Front) -> Result<Caller, Problem> {
     let Some(header) = headers.get(AUTHORIZATION) else {
-        return Err(Problem::unauthenticated("an Authorization header with a key or a token is needed"));
+        let detail = "an Authorization header with a key or a token is needed";
+        return Err(Problem::unauthenticated(detail));
     };
     let text = header.to_str().unwrap_or_default();
     credentials(text)

@@ -141,7 +141,8 @@ mod tests {
     #[test]
     fn titles_are_counted_in_characters() {
         let badge = |title: String| {
-            json!({"title": title, "backgroundColor": "#000000", "textColor": "#000000"})
+            let black = "#000000";
+            json!({"title": title, "backgroundColor": black, "textColor": black})
         };
         assert_eq!(read(badge("é".repeat(50))).1, []);
         assert_eq!(read(badge(String::new())).1, [("badge.title".to_owned(), "REQUIRED")]);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
-    HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::{Bytes, BytesMut};
@@ -67,11 +67,7 @@ impl Doors {
         response
     }
 
-    async fn answer(
-        &self,
-        request: &HttpRequest,
-        payload: web::Payload,
-    ) -> Result<Reply, Problem> {
+    async fn answer(&self, request: &HttpRequest, payload: web::Payload) -> Result<Reply, Problem> {
         let (row, params) = match self.router.find(request.method(), request.uri().path()) {
             Found::Row(row, params) => (row, params),
             Found::WrongMethod(allow) => return Err(Problem::method_not_allowed(allow)),
@@ -184,7 +180,8 @@ fn check_media(request: &HttpRequest) -> Result<(), Problem> {
 
 fn is_json(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim();
-    let known = ["application/json", "application/x-ndjson", "application/ndjson", "application/jsonl"];
+    let known =
+        ["application/json", "application/x-ndjson", "application/ndjson", "application/jsonl"];
     let has_suffix = essence.len() > 5
         && essence.is_char_boundary(essence.len() - 5)
         && essence[essence.len() - 5..].eq_ignore_ascii_case("+json");
@@ -226,11 +223,49 @@ fn response_of(reply: Reply) -> HttpResponse {
 
 #[cfg(test)]
 mod tests {
-    use super::is_json;
+    use actix_web::FromRequest;
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    async fn read(request: TestRequest, limit_bytes: usize) -> Result<Bytes, Problem> {
+        let (request, mut payload) = request.to_http_parts();
+        let payload = web::Payload::from_request(&request, &mut payload).await;
+        body_of(&request, payload.expect("a payload"), limit_bytes).await
+    }
+
+    fn refused(result: Result<Bytes, Problem>) -> (u16, &'static str) {
+        let problem = result.expect_err("should be refused");
+        (problem.status().as_u16(), problem.code())
+    }
+
+    #[actix_web::test]
+    async fn one_byte_over_the_limit_is_refused_announced_or_not() {
+        let body = || TestRequest::post().set_payload("12345");
+        assert_eq!(read(body(), 5).await.ok().as_deref(), Some(&b"12345"[..]));
+        assert_eq!(refused(read(body(), 4).await), (413, "BODY_TOO_LARGE"));
+        let announced = body().insert_header((CONTENT_LENGTH, "5"));
+        assert_eq!(refused(read(announced, 4).await), (413, "BODY_TOO_LARGE"));
+        let understated = body().insert_header((CONTENT_LENGTH, "2"));
+        assert_eq!(refused(read(understated, 4).await), (413, "BODY_TOO_LARGE"));
+    }
+
+    #[actix_web::test]
+    async fn only_uncompressed_json_is_taken() {
+        let typed = |media: &'static str| {
+            TestRequest::post().insert_header((CONTENT_TYPE, media)).set_payload("{}")
+        };
+        assert!(read(typed("application/json"), 9).await.is_ok());
+        let form = refused(read(typed("application/x-www-form-urlencoded"), 9).await);
+        assert_eq!(form, (415, "UNSUPPORTED_MEDIA_TYPE"));
+        let squeezed = typed("application/json").insert_header((CONTENT_ENCODING, "gzip"));
+        assert_eq!(refused(read(squeezed, 9).await), (415, "UNSUPPORTED_MEDIA_TYPE"));
+    }
 
     #[test]
     fn json_is_taken_under_its_names() {
-        for name in ["application/json", "application/json; charset=utf-8", "application/x-ndjson"] {
+        for name in ["application/json", "application/json; charset=utf-8", "application/x-ndjson"]
+        {
             assert!(is_json(name), "{name}");
         }
         assert!(is_json("application/merge-patch+json"));

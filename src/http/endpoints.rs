@@ -1,5 +1,5 @@
-//! Webhook endpoints: create, list, get, delete, rotate the secret. A secret is shown once, where it
-//! is made.
+//! Webhook endpoints: create, list, get, delete, rotate the secret. A secret is shown once, where
+//! it is made.
 
 use serde_json::{Value, json};
 

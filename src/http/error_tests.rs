@@ -79,8 +79,12 @@ fn all_violations_stand_in_both_spellings() {
         400,
         "INVALID_ARGUMENT",
     );
-    let pointers: Vec<&str> =
-        body["errors"].as_array().into_iter().flatten().filter_map(|e| e["pointer"].as_str()).collect();
+    let pointers: Vec<&str> = body["errors"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|e| e["pointer"].as_str())
+        .collect();
     assert_eq!(pointers, ["/member/profile/nickname", "/member/contact/emails/0"]);
     let violations = &body["details"]["validationError"]["fieldViolations"];
     assert_eq!(violations[0]["field"], "member.profile.nickname");

@@ -10,9 +10,10 @@ use super::error::Problem;
 use super::event_patterns;
 use super::fields::{Faults, Node};
 use super::front::RecordsFault;
+use crate::core::event_pattern::EventFilter;
 use crate::core::visibility::Audience;
-use crate::domain::{SiteId, WrittenRecord};
 use crate::domain::limits::{EVENTS_PAGE_LIMIT_DEFAULT, EVENTS_PAGE_LIMIT_MAX, EVENTS_SCAN_MAX};
+use crate::domain::{SiteId, WrittenRecord};
 use crate::wire::event::event_json;
 
 /// `GET /v1/events?after=&limit=&types=` answers `{events, next, hasMore, seq}`: ask again with
@@ -47,7 +48,7 @@ struct EventsBody {
 struct Wish {
     after: u64,
     limit: usize,
-    types: Vec<String>,
+    types: EventFilter,
 }
 
 impl Wish {
@@ -57,6 +58,8 @@ impl Wish {
         let limit = faults.bounded(&root.child("limit"), 1..=EVENTS_PAGE_LIMIT_MAX as i64);
         let types = event_patterns::read(&root.child("types"), &mut faults);
         faults.done()?;
+        let types = EventFilter::parse(&types)
+            .map_err(|error| Problem::field("types", "FORMAT", error.to_string()))?;
         let after = after.map_or(0, i64::unsigned_abs);
         let limit = limit.map_or(EVENTS_PAGE_LIMIT_DEFAULT, |limit| limit as usize);
         Ok(Wish { after, limit, types })
@@ -83,7 +86,7 @@ async fn take_page(call: &Call, wish: &Wish, found: &mut Found) -> Result<usize,
         }
         looked_at += 1;
         found.next = record.seq;
-        if event_patterns::takes(&wish.types, &record.event) {
+        if wish.types.takes(&record.event) {
             found.events.extend(shape(record, site, page.incarnation));
         }
     }

@@ -44,7 +44,10 @@ impl<'a> Node<'a> {
             None => self.name.to_owned(),
             Some(parent) => {
                 let above = parent.path();
-                if above.is_empty() { self.name.to_owned() } else { format!("{above}.{}", self.name) }
+                match above.is_empty() {
+                    true => self.name.to_owned(),
+                    false => format!("{above}.{}", self.name),
+                }
             }
         }
     }
@@ -77,6 +80,7 @@ impl Faults {
         }
     }
 
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -86,6 +90,7 @@ impl Faults {
         if self.list.is_empty() { Ok(()) } else { Err(Problem::invalid(self.list)) }
     }
 
+    #[cfg(test)]
     pub fn into_violations(self) -> Vec<Violation> {
         self.list
     }

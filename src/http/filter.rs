@@ -182,9 +182,7 @@ impl Reading<'_> {
 
     fn one_of(&mut self, node: &Node<'_>, field: Field, values: &[Value]) -> MemberFilter {
         match field {
-            Field::Id => {
-                MemberFilter::Ids(self.each(node, values, |faults, node| faults.id(node)))
-            }
+            Field::Id => MemberFilter::Ids(self.each(node, values, |faults, node| faults.id(node))),
             Field::LoginEmail => MemberFilter::Emails(self.each(node, values, |faults, node| {
                 faults.text(node, EMAIL_BYTES_MAX).map(str::to_owned)
             })),

@@ -28,7 +28,8 @@ pub async fn members(call: Call) -> Result<Reply, Problem> {
         let new = reader.new_member(place, Source::Import);
         faults.done().map(|()| (index, new))
     });
-    let positions: Vec<u32> = read.good.iter().map(|(index, _): &(u32, NewMember)| *index).collect();
+    let positions: Vec<u32> =
+        read.good.iter().map(|(index, _): &(u32, NewMember)| *index).collect();
     let answer = call.site()?.import_members(read.good).await?;
     let ids = by_line(&answer.value, &positions, lines.len());
     let errors = errors(&read.faults, &answer.value.errors);

@@ -23,7 +23,7 @@ fn new_member(body: Value, source: Source) -> NewMember {
 }
 
 fn patch(body: Value) -> ProfilePatch {
-    let (patch, faults) = read(body, MemberReader::patch);
+    let (patch, faults) = read(body, |reader, member| reader.patch(member));
     assert!(faults.is_empty(), "{faults:?}");
     patch
 }
@@ -49,7 +49,10 @@ fn a_whole_member_is_read() {
     assert_eq!(new.privacy, Some(PrivacyStatus::Public));
     assert_eq!(new.profile.nickname.as_deref(), Some("Ann"));
     assert_eq!(new.profile.title, None);
-    assert_eq!(new.profile.photo.map(|photo| (photo.url, photo.width)), Some(("http://x/y".to_owned(), 3)));
+    assert_eq!(
+        new.profile.photo.map(|photo| (photo.url, photo.width)),
+        Some(("http://x/y".to_owned(), 3))
+    );
     let contact = new.profile.contact;
     assert_eq!(contact.phones, ["1", "2"]);
     assert_eq!(contact.addresses[0].street_name.as_deref(), Some("Elm"));

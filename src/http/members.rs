@@ -34,8 +34,8 @@ pub async fn update(call: Call) -> Result<Reply, Problem> {
     let root = Node::root(&body);
     let mut faults = Faults::new();
     let new_uuid = || call.front.new_uuid();
-    let patch = MemberReader { faults: &mut faults, new_uuid: &new_uuid }
-        .patch(&root.child("member"));
+    let patch =
+        MemberReader { faults: &mut faults, new_uuid: &new_uuid }.patch(&root.child("member"));
     faults.done()?;
     changed(call.command(Command::UpdateProfile { member, patch: Box::new(patch) }).await?)
 }

@@ -29,6 +29,8 @@ mod member_input;
 mod members;
 mod names;
 pub mod openapi;
+mod openapi_operations;
+mod openapi_schemas;
 mod page;
 mod query_string;
 mod router;
@@ -60,3 +62,7 @@ pub fn configure(front: Arc<dyn Front>) -> impl Fn(&mut ServiceConfig) + Clone {
         config.default_service(web::to(serve));
     }
 }
+
+#[cfg(test)]
+#[path = "edge_tests.rs"]
+mod edge_tests;

@@ -1,5 +1,5 @@
-//! Windows into lists: offset and cursor paging as all of the wire's spellings ask for them, and the
-//! one metadata object that answers both.
+//! Windows into lists: offset and cursor paging as all of the wire's spellings ask for them, and
+//! the one metadata object that answers both.
 
 use serde_json::{Map, Value, json};
 
@@ -44,7 +44,8 @@ impl Window {
     /// Opens the cursor, if there is one. An empty `scope` takes over what the cursor carries.
     pub fn bind(self, binding: &Binding, scope: String) -> Result<Bound, Problem> {
         let Some(text) = &self.cursor else {
-            let page = Page { limit: self.limit, start: PageStart::Offset(self.offset.unwrap_or(0)) };
+            let page =
+                Page { limit: self.limit, start: PageStart::Offset(self.offset.unwrap_or(0)) };
             return Ok(Bound { page, scope, offset: Some(self.offset.unwrap_or(0)) });
         };
         let opened = binding.open(text).ok_or_else(invalid_cursor)?;

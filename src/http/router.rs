@@ -1,5 +1,5 @@
-//! From a path to a row of the table: a tree of segments, literal ones first, so that `my` wins over
-//! an id. Knows nothing of what rows do.
+//! From a path to a row of the table: a tree of segments, literal ones first, so that `my` wins
+//! over an id. Knows nothing of what rows do.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,6 @@ use super::routes::Row;
 /// Parameters of a path in their order, percent-decoded.
 pub type Params = smallvec::SmallVec<[String; 2]>;
 
-#[derive(Debug)]
 pub enum Found<'r> {
     Row(&'r Row, Params),
     /// The path is known, the method is not; these are.
@@ -36,14 +35,10 @@ impl Router {
         let mut root = Branch::default();
         for (position, row) in rows.iter().enumerate() {
             for path in row.paths() {
-                root.insert(segments(&path), position);
+                root.insert(segments(path), position);
             }
         }
         Router { rows, root }
-    }
-
-    pub fn rows(&self) -> &[Row] {
-        &self.rows
     }
 
     pub fn find(&self, method: &Method, path: &str) -> Found<'_> {
@@ -109,14 +104,14 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.strip_prefix('/').unwrap_or(path).split('/')
 }
 
-fn is_parameter(segment: &str) -> bool {
+pub fn is_parameter(segment: &str) -> bool {
     segment.starts_with('{')
 }
 
 /// What stands where the row has parameters. The row may have been reached by a longer alias, but
 /// parameters are counted from the end in all of its spellings.
 fn parameters(row: &Row, wanted: &[&str]) -> Option<Params> {
-    let pattern: smallvec::SmallVec<[&str; 8]> = segments(row.path).collect();
+    let pattern: smallvec::SmallVec<[&str; 8]> = segments(&row.path).collect();
     let skipped = wanted.len().checked_sub(pattern.len())?;
     let mut params = Params::new();
     for (place, segment) in pattern.iter().zip(&wanted[skipped..]) {

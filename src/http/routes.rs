@@ -1,5 +1,5 @@
-//! The route table, on one screen: method, path, who may call, name, handler. There is no other way
-//! to add a route, so none can be without its access.
+//! The route table, on one screen: method, path, who may call, name, handler. There is no other
+//! way to add a route, so none can be without its access.
 
 use actix_web::http::Method;
 use futures_util::FutureExt;
@@ -13,84 +13,97 @@ use super::{
 };
 use crate::domain::limits::{BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX};
 
-type Handler = fn(Call) -> Answering;
+/// A handler, behind one type for all.
+pub type Handler = Box<dyn Fn(Call) -> Answering + Send + Sync>;
 
-/// The whole surface. Paths that other spellings of the wire lead to are in [`Alias`].
+/// The whole surface, by resource.
 #[rustfmt::skip]
 pub fn table() -> Vec<Row> {
-    vec![
-        post("/members/v1/activity-counters/{memberId}/increment", Keys, "incrementActivityCounter", |c| run(counters::increment(c))).api(),
-        put("/members/v1/activity-counters/{memberId}", Keys, "putActivityCounter", |c| run(counters::put(c))).api(),
-        get("/members/v1/activity-counters/{memberId}", Anyone, "getActivityCounters", |c| run(counters::get(c))).api(),
-        post("/members/v1/activity-counters/query", Anyone, "queryActivityCounters", |c| run(counters::query(c))).api(),
-
-        post("/members/v1/members", Keys, "createMember", |c| run(members::create(c))).api(),
-        get("/members/v1/members", Anyone, "listMembers", |c| run(members::list(c))).api(),
-        post("/members/v1/members/query", Anyone, "queryMembers", |c| run(members::query(c))).api(),
-        get("/members/v1/members/my", Member, "getMyMember", |c| run(members::get_my(c))).api(),
-        get("/members/v1/members/{id}", Anyone, "getMember", |c| run(members::get(c))).api(),
-        patch("/members/v1/members/{memberId}", KeysOrSelf, "updateMember", |c| run(members::update(c))).api(),
-
-        get("/members/v3/followers/my", Member, "listMyFollowers", |c| run(followers::list_my_followers(c))).api(),
-        get("/members/v3/followers/my/following", Member, "listMyFollowing", |c| run(followers::list_my_following(c))).api(),
-        post("/members/v3/followers/my/connections", Member, "queryMyConnections", |c| run(connections::query_my(c))).api(),
-        post("/members/v3/followers/{memberId}", Member, "followMember", |c| run(followers::follow(c))).api(),
-        delete("/members/v3/followers/{memberId}", Member, "unfollowMember", |c| run(followers::unfollow(c))).api(),
-        get("/members/v3/followers/{memberId}", Anyone, "listFollowers", |c| run(followers::list_followers(c))).api(),
-        get("/members/v3/followers/{memberId}/following", Anyone, "listFollowing", |c| run(followers::list_following(c))).api(),
-        post("/members/v3/followers/{memberId}/connections", KeysOrSelf, "queryConnections", |c| run(connections::query(c))).api(),
-
-        post("/badges/v4/badges", Keys, "createBadge", |c| run(badges::create(c))).api(),
-        post("/badges/v4/badges/query", Anyone, "queryBadges", |c| run(badges::query(c))).api(),
-        get("/badges/v4/badges/{badgeId}", Anyone, "getBadge", |c| run(badges::get(c))).api(),
-        delete("/badges/v4/badges/{badgeId}", Keys, "deleteBadge", |c| run(badges::delete(c))).api(),
-        post("/badges/v4/assignments", Keys, "createBadgeAssignment", |c| run(assignments::create(c))).named("/badges/v4/badge-assignments"),
-        post("/badges/v4/assignments/query", Keys, "queryBadgeAssignments", |c| run(assignments::query(c))).named("/badges/v4/badge-assignments/query"),
-        delete("/badges/v4/assignments/{badgeAssignmentId}", Keys, "deleteBadgeAssignment", |c| run(assignments::delete(c))).named("/badges/v4/badge-assignments/{badgeAssignmentId}"),
-
-        put("/v1/items/{appId}/{itemId}", Keys, "putItem", |c| run(items::put(c))),
-        get("/v1/items/{appId}/{itemId}", Anyone, "getItem", |c| run(items::get(c))),
-        post("/v1/items/{appId}/{itemId}/likes", Member, "likeItem", |c| run(likes::like(c))),
-        delete("/v1/items/{appId}/{itemId}/likes", Member, "unlikeItem", |c| run(likes::unlike(c))),
-        get("/v1/items/{appId}/{itemId}/likes", Anyone, "listLikes", |c| run(likes::list(c))),
-
-        post("/v1/activity-counters/ingest", Keys, "ingestActivityCounters", |c| run(ingest::ingest(c))).batch(),
-        post("/v1/members/import", Owner, "importMembers", |c| run(imports::members(c))).batch(),
-        post("/v1/follows/import", Owner, "importFollows", |c| run(imports::follows(c))).batch(),
-        post("/v1/member-tokens", Owner, "createMemberToken", |c| run(tokens::create(c))),
-
-        get("/v1/events", Owner, "listEvents", |c| run(events::list(c))),
-        post("/v1/webhook-endpoints", Owner, "createWebhookEndpoint", |c| run(endpoints::create(c))),
-        get("/v1/webhook-endpoints", Owner, "listWebhookEndpoints", |c| run(endpoints::list(c))),
-        get("/v1/webhook-endpoints/{endpointId}", Owner, "getWebhookEndpoint", |c| run(endpoints::get(c))),
-        delete("/v1/webhook-endpoints/{endpointId}", Owner, "deleteWebhookEndpoint", |c| run(endpoints::delete(c))),
-        post("/v1/webhook-endpoints/{endpointId}/rotate", Owner, "rotateWebhookEndpoint", |c| run(endpoints::rotate(c))),
-
-        get("/livez", Public, "livez", |c| run(health::live(c))),
-        get("/readyz", Public, "readyz", |c| run(health::ready(c))),
-        get("/metrics", Public, "metrics", |c| run(health::metrics(c))),
-        get("/openapi.json", Public, "openapi", |c| run(health::openapi(c))),
-        get("/", Public, "page", |c| run(ui::page(c))),
-        get("/ui/{file}", Public, "pageFile", |c| run(ui::file(c))),
-    ]
+    let groups = [
+        under("/members/v1/activity-counters", Alias::Api, vec![
+            post("/{memberId}/increment", Keys, "incrementActivityCounter", counters::increment),
+            put("/{memberId}", Keys, "putActivityCounter", counters::put),
+            get("/{memberId}", Anyone, "getActivityCounters", counters::get),
+            post("/query", Anyone, "queryActivityCounters", counters::query),
+        ]),
+        under("/members/v1/members", Alias::Api, vec![
+            post("", Keys, "createMember", members::create),
+            get("", Anyone, "listMembers", members::list),
+            post("/query", Anyone, "queryMembers", members::query),
+            get("/my", Member, "getMyMember", members::get_my),
+            get("/{id}", Anyone, "getMember", members::get),
+            patch("/{memberId}", KeysOrSelf, "updateMember", members::update),
+        ]),
+        under("/members/v3/followers", Alias::Api, vec![
+            get("/my", Member, "listMyFollowers", followers::list_my_followers),
+            get("/my/following", Member, "listMyFollowing", followers::list_my_following),
+            post("/my/connections", Member, "queryMyConnections", connections::query_my),
+            post("/{memberId}", Member, "followMember", followers::follow),
+            delete("/{memberId}", Member, "unfollowMember", followers::unfollow),
+            get("/{memberId}", Anyone, "listFollowers", followers::list_followers),
+            get("/{memberId}/following", Anyone, "listFollowing", followers::list_following),
+            post("/{memberId}/connections", KeysOrSelf, "queryConnections", connections::query),
+        ]),
+        under("/badges/v4/badges", Alias::Api, vec![
+            post("", Keys, "createBadge", badges::create),
+            post("/query", Anyone, "queryBadges", badges::query),
+            get("/{badgeId}", Anyone, "getBadge", badges::get),
+            delete("/{badgeId}", Keys, "deleteBadge", badges::delete),
+        ]),
+        under("/badges/v4/assignments", Alias::Named("/badges/v4/badge-assignments"), vec![
+            post("", Keys, "createBadgeAssignment", assignments::create),
+            post("/query", Keys, "queryBadgeAssignments", assignments::query),
+            delete("/{badgeAssignmentId}", Keys, "deleteBadgeAssignment", assignments::delete),
+        ]),
+        under("/v1/items/{appId}/{itemId}", Alias::None, vec![
+            put("", Keys, "putItem", items::put),
+            get("", Anyone, "getItem", items::get),
+            post("/likes", Member, "likeItem", likes::like),
+            delete("/likes", Member, "unlikeItem", likes::unlike),
+            get("/likes", Anyone, "listLikes", likes::list),
+        ]),
+        under("/v1", Alias::None, vec![
+            post("/activity-counters/ingest", Keys, "ingestCounters", ingest::ingest).batch(),
+            post("/members/import", Owner, "importMembers", imports::members).batch(),
+            post("/follows/import", Owner, "importFollows", imports::follows).batch(),
+            post("/member-tokens", Owner, "createMemberToken", tokens::create),
+            get("/events", Owner, "listEvents", events::list),
+        ]),
+        under("/v1/webhook-endpoints", Alias::None, vec![
+            post("", Owner, "createWebhookEndpoint", endpoints::create),
+            get("", Owner, "listWebhookEndpoints", endpoints::list),
+            get("/{endpointId}", Owner, "getWebhookEndpoint", endpoints::get),
+            delete("/{endpointId}", Owner, "deleteWebhookEndpoint", endpoints::delete),
+            post("/{endpointId}/rotate", Owner, "rotateWebhookEndpoint", endpoints::rotate),
+        ]),
+        under("", Alias::None, vec![
+            get("/livez", Public, "livez", health::live),
+            get("/readyz", Public, "readyz", health::ready),
+            get("/metrics", Public, "metrics", health::metrics),
+            get("/openapi.json", Public, "openapi", health::openapi),
+            get("/", Public, "page", ui::page),
+            get("/ui/{file}", Public, "pageFile", ui::file),
+        ]),
+    ];
+    groups.into_iter().flatten().collect()
 }
 
-/// How else a row's path is spelled.
+/// How else the paths of a resource are spelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alias {
     None,
     /// `/_api` in front: what clients send to a host that is not their default.
     Api,
-    /// Another path; its parameters stand at the same places from the end.
+    /// Another base, with and without `/_api`.
     Named(&'static str),
 }
 
 /// One route: the registration itself is the row.
-#[derive(Debug)]
 pub struct Row {
     pub method: Method,
-    pub path: &'static str,
-    pub alias: Alias,
+    pub path: String,
+    /// Other spellings of the path; parameters stand at the same places from the end.
+    pub aliases: Vec<String>,
     pub access: Access,
     /// The name of the operation in the API document.
     pub operation: &'static str,
@@ -101,24 +114,8 @@ pub struct Row {
 
 impl Row {
     /// Every path that leads here.
-    pub fn paths(&self) -> Vec<String> {
-        match self.alias {
-            Alias::None => vec![self.path.to_owned()],
-            Alias::Api => vec![self.path.to_owned(), format!("/_api{}", self.path)],
-            Alias::Named(other) => {
-                vec![self.path.to_owned(), other.to_owned(), format!("/_api{other}")]
-            }
-        }
-    }
-
-    fn api(mut self) -> Row {
-        self.alias = Alias::Api;
-        self
-    }
-
-    fn named(mut self, other: &'static str) -> Row {
-        self.alias = Alias::Named(other);
-        self
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.path).chain(&self.aliases).map(String::as_str)
     }
 
     fn batch(mut self) -> Row {
@@ -127,40 +124,101 @@ impl Row {
     }
 }
 
-fn row(
+/// Puts rows below the base that they share.
+fn under(base: &str, alias: Alias, mut rows: Vec<Row>) -> Vec<Row> {
+    for row in &mut rows {
+        let rest = std::mem::take(&mut row.path);
+        row.aliases = match alias {
+            Alias::None => Vec::new(),
+            Alias::Api => vec![format!("/_api{base}{rest}")],
+            Alias::Named(other) => vec![format!("{other}{rest}"), format!("/_api{other}{rest}")],
+        };
+        row.path = format!("{base}{rest}");
+    }
+    rows
+}
+
+/// Erases a handler's own future type.
+fn row<A>(
     method: Method,
-    path: &'static str,
+    rest: &str,
     access: Access,
     operation: &'static str,
-    handler: Handler,
-) -> Row {
+    handler: impl Fn(Call) -> A + Send + Sync + 'static,
+) -> Row
+where
+    A: Future<Output = Result<Reply, Problem>> + 'static,
+{
     let takes_body = [Method::POST, Method::PUT, Method::PATCH].contains(&method);
-    let body_bytes_max = if takes_body { BODY_BYTES_MAX } else { 0 };
-    Row { method, path, alias: Alias::None, access, operation, handler, body_bytes_max }
+    Row {
+        method,
+        path: rest.to_owned(),
+        aliases: Vec::new(),
+        access,
+        operation,
+        handler: Box::new(move |call| handler(call).boxed_local()),
+        body_bytes_max: if takes_body { BODY_BYTES_MAX } else { 0 },
+    }
 }
 
-fn get(path: &'static str, access: Access, operation: &'static str, handler: Handler) -> Row {
-    row(Method::GET, path, access, operation, handler)
+fn get<A>(
+    rest: &str,
+    access: Access,
+    operation: &'static str,
+    handler: impl Fn(Call) -> A + Send + Sync + 'static,
+) -> Row
+where
+    A: Future<Output = Result<Reply, Problem>> + 'static,
+{
+    row(Method::GET, rest, access, operation, handler)
 }
 
-fn post(path: &'static str, access: Access, operation: &'static str, handler: Handler) -> Row {
-    row(Method::POST, path, access, operation, handler)
+fn post<A>(
+    rest: &str,
+    access: Access,
+    operation: &'static str,
+    handler: impl Fn(Call) -> A + Send + Sync + 'static,
+) -> Row
+where
+    A: Future<Output = Result<Reply, Problem>> + 'static,
+{
+    row(Method::POST, rest, access, operation, handler)
 }
 
-fn put(path: &'static str, access: Access, operation: &'static str, handler: Handler) -> Row {
-    row(Method::PUT, path, access, operation, handler)
+fn put<A>(
+    rest: &str,
+    access: Access,
+    operation: &'static str,
+    handler: impl Fn(Call) -> A + Send + Sync + 'static,
+) -> Row
+where
+    A: Future<Output = Result<Reply, Problem>> + 'static,
+{
+    row(Method::PUT, rest, access, operation, handler)
 }
 
-fn patch(path: &'static str, access: Access, operation: &'static str, handler: Handler) -> Row {
-    row(Method::PATCH, path, access, operation, handler)
+fn patch<A>(
+    rest: &str,
+    access: Access,
+    operation: &'static str,
+    handler: impl Fn(Call) -> A + Send + Sync + 'static,
+) -> Row
+where
+    A: Future<Output = Result<Reply, Problem>> + 'static,
+{
+    row(Method::PATCH, rest, access, operation, handler)
 }
 
-fn delete(path: &'static str, access: Access, operation: &'static str, handler: Handler) -> Row {
-    row(Method::DELETE, path, access, operation, handler)
-}
-
-fn run(handling: impl Future<Output = Result<Reply, Problem>> + 'static) -> Answering {
-    handling.boxed_local()
+fn delete<A>(
+    rest: &str,
+    access: Access,
+    operation: &'static str,
+    handler: impl Fn(Call) -> A + Send + Sync + 'static,
+) -> Row
+where
+    A: Future<Output = Result<Reply, Problem>> + 'static,
+{
+    row(Method::DELETE, rest, access, operation, handler)
 }
 
 #[cfg(test)]

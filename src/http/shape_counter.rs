@@ -69,8 +69,9 @@ struct UsualCounter<'b> {
     count: Option<i64>,
 }
 
-/// Reads `{counter: {key, delta}, opId?}`. The usual shape is read without a tree of values, because
-/// tens of thousands a second come this way; whatever differs is read again to name its faults.
+/// Reads `{counter: {key, delta}, opId?}`. The usual shape is read without a tree of values,
+/// because tens of thousands a second come this way; whatever differs is read again to name its
+/// faults.
 pub fn parse_increment(body: &[u8]) -> Result<Increment, Problem> {
     json::check_depth(body)?;
     if let Ok(usual) = serde_json::from_slice::<UsualBody<'_>>(body) {

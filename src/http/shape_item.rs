@@ -45,7 +45,7 @@ pub fn item_json(view: &ItemView) -> Value {
     json!({
         "appId": view.item.app.as_str(),
         "itemId": view.item.item,
-        "author": view.details.author,
+        "authorId": view.details.author,
         "type": view.details.item_type,
         "title": view.details.title,
         "url": view.details.url,

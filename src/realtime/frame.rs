@@ -394,6 +394,7 @@ pub fn close_code(reason: CloseReason) -> (u16, &'static str) {
         CloseReason::BadRequest => (3501, "bad request"),
         CloseReason::Stale => (3502, "stale"),
         CloseReason::InappropriateProtocol => (3506, "inappropriate protocol"),
+        CloseReason::PermissionDenied => (3507, "permission denied"),
         CloseReason::NotAvailable => (3508, "not available"),
         CloseReason::Revoked => (4503, "revoked"),
     }

@@ -4,6 +4,9 @@
 mod drive;
 mod feed;
 pub mod frame;
+pub mod ingest_frame;
+mod ingest_gate;
+mod ingest_stream;
 mod live;
 mod outbox;
 mod socket;

@@ -15,6 +15,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use url::Url;
 
+use super::ingest_stream::serve;
 use super::live::{Live, Seat};
 use super::socket::prepare;
 use super::worker::Worker;
@@ -79,7 +80,9 @@ async fn enter(
     match door {
         // A buffer of its exact size: the one of the HTTP layer is not kept for an idle socket.
         Door::Live => worker.adopt(parts.io, BytesMut::from(&parts.read_buf[..]), seat),
-        Door::Ingest => {}
+        Door::Ingest => {
+            actix_rt::spawn(serve(worker.live.clone(), parts.io, parts.read_buf, seat));
+        }
     }
     Ok(())
 }

@@ -1,0 +1,185 @@
+//! What happens before any handler: who may enter, which bodies are read, what every reply carries.
+//! The site behind these doors is stopped, so a caller who is let in gets 503.
+
+use std::sync::Arc;
+
+use actix_web::body::to_bytes;
+use actix_web::dev::ServiceResponse;
+use actix_web::http::{Method, StatusCode};
+use actix_web::{App, test};
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::access::Access;
+use super::configure;
+use super::front::{EndpointSecret, Front, IssuedToken, RecordsFault, RecordsPage};
+use super::routes::table;
+use crate::actors::handle::{Caller, Role, SiteHandle};
+use crate::domain::{AppId, EndpointId, KeyId, MemberId, SiteId, Timestamp, WrittenRecord};
+
+const MEMBER: &str = "00000000-0000-0000-0000-000000000007";
+const OTHER: &str = "00000000-0000-0000-0000-000000000008";
+
+/// A process with one site that is stopped, and one credential of each kind.
+struct StoppedFront;
+
+impl Front for StoppedFront {
+    fn authenticate(&self, credential: &str) -> Option<Caller> {
+        let key = KeyId::from_u128(1);
+        let role = match credential {
+            "owner" => Role::Owner { key },
+            "app" => Role::App { key, app: AppId::site_code() },
+            "member" => Role::Member { member: MemberId::from_u128(7) },
+            _ => return None,
+        };
+        Some(Caller { site: SiteId::from_u128(1), role })
+    }
+    fn site(&self, _site: SiteId) -> Option<SiteHandle> {
+        None
+    }
+    fn issue_member_token(&self, _site: SiteId, _member: MemberId) -> Option<IssuedToken> {
+        None
+    }
+    fn records_after(
+        &self,
+        _site: SiteId,
+        _after: u64,
+        _limit: usize,
+    ) -> LocalBoxFuture<'static, Result<RecordsPage, RecordsFault>> {
+        let records: Vec<WrittenRecord> = Vec::new();
+        let page = RecordsPage { incarnation: 0, records, durable_seq: 0 };
+        async move { Ok(page) }.boxed_local()
+    }
+    fn new_endpoint_secret(&self, _endpoint: EndpointId) -> EndpointSecret {
+        EndpointSecret { text: String::new(), sealed: Vec::new() }
+    }
+    fn check_receiver(&self, _url: String) -> LocalBoxFuture<'static, Result<(), String>> {
+        async { Ok(()) }.boxed_local()
+    }
+    fn metrics_text(&self) -> String {
+        "up 1\n".to_owned()
+    }
+    fn readiness(&self) -> Result<(), String> {
+        Err("the log is being replayed".to_owned())
+    }
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_ms(0)
+    }
+    fn new_uuid(&self) -> Uuid {
+        Uuid::from_u128(5)
+    }
+}
+
+async fn send(request: test::TestRequest) -> ServiceResponse {
+    let app = test::init_service(App::new().configure(configure(Arc::new(StoppedFront)))).await;
+    test::call_service(&app, request.to_request()).await
+}
+
+async fn status_and_code(request: test::TestRequest) -> (u16, String) {
+    let response = send(request).await;
+    let status = response.status().as_u16();
+    let body = to_bytes(response.into_body()).await.expect("a body");
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let code = body["details"]["applicationError"]["code"].as_str().unwrap_or_default();
+    (status, code.to_owned())
+}
+
+fn request(method: &Method, path: &str, credential: &str) -> test::TestRequest {
+    let request = test::TestRequest::default().method(method.clone()).uri(path);
+    match credential {
+        "" => request,
+        credential => request.insert_header(("authorization", credential)),
+    }
+}
+
+/// Puts ids where the path has parameters.
+fn concrete(path: &str, id: &str) -> String {
+    let segments: Vec<&str> = path
+        .split('/')
+        .map(|segment| if segment.starts_with('{') { id } else { segment })
+        .collect();
+    segments.join("/")
+}
+
+#[actix_web::test]
+async fn every_route_lets_in_whom_its_row_names_and_nobody_else() {
+    for row in table().iter().filter(|row| row.access != Access::Public) {
+        for path in row.paths() {
+            for (credential, id) in
+                [("owner", OTHER), ("app", OTHER), ("member", OTHER), ("member", MEMBER)]
+            {
+                let is_self = credential == "member" && id == MEMBER;
+                let may_enter = match row.access {
+                    Access::Public | Access::Anyone => true,
+                    Access::Keys => credential != "member",
+                    Access::KeysOrSelf => credential != "member" || is_self,
+                    Access::Owner => credential == "owner",
+                    Access::Member => credential == "member",
+                };
+                let expected =
+                    if may_enter { (503, "STOPPED") } else { (403, "PERMISSION_DENIED") };
+                let asked = request(&row.method, &concrete(path, id), credential);
+                let (status, code) = status_and_code(asked).await;
+                let case = format!("{credential} {} {path}", row.method);
+                assert_eq!((status, code.as_str()), expected, "{case}");
+            }
+            for stranger in ["", "nobody", "Bearer nobody"] {
+                let asked = request(&row.method, &concrete(path, MEMBER), stranger);
+                let found = status_and_code(asked).await;
+                assert_eq!(found, (401, "UNAUTHENTICATED".to_owned()), "{} {path}", row.method);
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_site_named_in_a_header_is_not_looked_at() {
+    let named = request(&Method::GET, "/members/v1/members", "visitor, Bearer member")
+        .insert_header(("wix-site-id", OTHER));
+    assert_eq!(status_and_code(named).await, (503, "STOPPED".to_owned()));
+}
+
+#[actix_web::test]
+async fn unknown_routes_and_methods_answer_alike() {
+    let unknown = status_and_code(request(&Method::GET, "/nothing", "")).await;
+    assert_eq!(unknown, (404, "ROUTE_NOT_FOUND".to_owned()));
+    let response = send(request(&Method::DELETE, "/members/v1/members", "owner")).await;
+    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(
+        response.headers().get("allow").map(|value| value.as_bytes()),
+        Some(&b"GET, POST"[..])
+    );
+}
+
+#[actix_web::test]
+async fn every_reply_carries_its_safety_headers_and_a_request_id() {
+    for path in
+        ["/", "/ui/app.js", "/livez", "/readyz", "/metrics", "/openapi.json", "/no", "/v1/events"]
+    {
+        let response = send(request(&Method::GET, path, "")).await;
+        let header = |name: &str| {
+            let value = response.headers().get(name).and_then(|value| value.to_str().ok());
+            value.unwrap_or_default().to_owned()
+        };
+        assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(header("x-wix-request-id"), Uuid::from_u128(5).to_string(), "{path}");
+        let policy = header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'"), "{path}: {policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(header("access-control-allow-origin"), "", "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn the_public_routes_answer_without_a_credential() {
+    for path in ["/", "/ui/app.js", "/ui/style.css", "/livez", "/metrics", "/openapi.json"] {
+        assert_eq!(send(request(&Method::GET, path, "")).await.status(), 200, "{path}");
+    }
+    let ready = status_and_code(request(&Method::GET, "/readyz", "")).await;
+    assert_eq!(ready, (503, "NOT_READY".to_owned()));
+    assert_eq!(send(request(&Method::GET, "/ui/secret", "")).await.status(), 404);
+}

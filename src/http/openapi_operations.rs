@@ -1,0 +1,223 @@
+//! What each operation is for and which shapes it takes and gives, in one line. The notation of
+//! shapes is in `openapi_schemas`.
+
+/// The words of one operation; `request` and `response` are the fields of its bodies.
+pub struct Described {
+    pub name: &'static str,
+    pub tag: &'static str,
+    pub summary: &'static str,
+    pub query: &'static str,
+    pub request: &'static str,
+    pub response: &'static str,
+}
+
+const fn words(
+    name: &'static str,
+    tag: &'static str,
+    summary: &'static str,
+    bodies: Bodies,
+) -> Described {
+    let Bodies { query, request, response } = bodies;
+    Described { name, tag, summary, query, request, response }
+}
+
+/// The three shapes of an operation.
+struct Bodies {
+    query: &'static str,
+    request: &'static str,
+    response: &'static str,
+}
+
+/// An operation that reads only its path and query string.
+const fn reads(query: &'static str, response: &'static str) -> Bodies {
+    Bodies { query, request: "", response }
+}
+
+/// An operation that takes a body.
+const fn takes(request: &'static str, response: &'static str) -> Bodies {
+    Bodies { query: "", request, response }
+}
+
+const PAGE: &str = "paging.limit?: pageLimit, paging.offset?: integer, paging.cursor?: cursor";
+const FLAT_PAGE: &str = "limit?: pageLimit, offset?: integer, cursor?: cursor";
+const LIST: &str =
+    "paging.limit?: pageLimit, paging.offset?: integer, fieldsets?: [Fieldset], .r?: request";
+const IDS: &str = "memberIds: [uuid], pagingMetadata: PagingMetadata";
+const CONNECTIONS: &str = "connectedMembers: [Connection]";
+const MEMBER: &str = "member: Member";
+const MEMBERS: &str = "members: [Member], metadata: PagingMetadata";
+const COUNTERS: &str = "activityCounters: [ActivityCounter]";
+const WRITTEN: &str = "activityCounter: ActivityCounter, duplicate?: boolean";
+const LIKED: &str = "liked: boolean, total: integer, item: Item, seq: seq";
+const INGEST: &str = "producer?: producerName, n?: integer, increments: [Increment]";
+const INGESTED: &str = "accepted: integer, duplicates: integer, errors: [LineFault], n?: integer, \
+    opIdFloorMs?: integer, seq: seq";
+const ENDPOINT: &str = "endpoint: WebhookEndpoint, seq: seq";
+const NEW_ENDPOINT: &str = "endpoint: NewWebhookEndpoint, seq: seq";
+const ASSIGNMENTS: &str = "badgeAssignments: [BadgeAssignment], pagingMetadata: PagingMetadata";
+
+pub const OPERATIONS: &[Described] = &[
+    words("createMember", "Members", "Create a member", takes("member?: MemberInput", MEMBER)),
+    words("listMembers", "Members", "List members", reads(LIST, MEMBERS)),
+    words(
+        "queryMembers",
+        "Members",
+        "Query members",
+        takes("query?: MemberQuery, fieldsets?: [Fieldset]", MEMBERS),
+    ),
+    words(
+        "getMyMember",
+        "Members",
+        "Get the member of the token",
+        reads("fieldsets?: [Fieldset]", MEMBER),
+    ),
+    words("getMember", "Members", "Get a member", reads("fieldsets?: [Fieldset]", MEMBER)),
+    words(
+        "updateMember",
+        "Members",
+        "Change what is sent of a member",
+        takes("member: MemberInput", MEMBER),
+    ),
+    words("followMember", "Followers", "Follow a member", takes("", "")),
+    words("unfollowMember", "Followers", "Unfollow a member", reads("", "")),
+    words("listMyFollowers", "Followers", "List one's followers", reads(PAGE, IDS)),
+    words("listMyFollowing", "Followers", "List whom one follows", reads(PAGE, IDS)),
+    words("listFollowers", "Followers", "List a member's followers", reads(PAGE, IDS)),
+    words("listFollowing", "Followers", "List whom a member follows", reads(PAGE, IDS)),
+    words(
+        "queryMyConnections",
+        "Followers",
+        "How one stands to others",
+        takes("connectedMemberIds: [uuid]", CONNECTIONS),
+    ),
+    words(
+        "queryConnections",
+        "Followers",
+        "How a member stands to others",
+        takes("connectedMemberIds: [uuid]", CONNECTIONS),
+    ),
+    words("putActivityCounter", "Counters", "Set a counter", takes("counter: Counter", WRITTEN)),
+    words(
+        "getActivityCounters",
+        "Counters",
+        "Get a member's counters, by app",
+        reads("", COUNTERS),
+    ),
+    words(
+        "queryActivityCounters",
+        "Counters",
+        "Query public counters by member",
+        takes(
+            "query?: CounterQuery",
+            "activityCounters: [ActivityCounter], metadata: PagingMetadata",
+        ),
+    ),
+    words(
+        "incrementActivityCounter",
+        "Counters",
+        "Increment one counter, exactly once where opId is sent",
+        takes("counter: CounterStep, opId?: opId", WRITTEN),
+    ),
+    words("ingestCounters", "Counters", "Increment by the thousand", takes(INGEST, INGESTED)),
+    words(
+        "createBadge",
+        "Badges",
+        "Create a badge, with a rule that assigns it if wanted",
+        takes("badge: BadgeInput", "badge: Badge"),
+    ),
+    words("getBadge", "Badges", "Get a badge", reads("", "badge: Badge")),
+    words(
+        "queryBadges",
+        "Badges",
+        "List badges",
+        takes("query?: PageQuery", "badges: [Badge], pagingMetadata: PagingMetadata"),
+    ),
+    words("deleteBadge", "Badges", "Delete a badge and revoke its assignments", reads("", "")),
+    words(
+        "createBadgeAssignment",
+        "Badges",
+        "Assign a badge",
+        takes("badgeAssignment: BadgeAssignmentInput", "badgeAssignment: BadgeAssignment"),
+    ),
+    words("deleteBadgeAssignment", "Badges", "Unassign a badge", reads("", "")),
+    words(
+        "queryBadgeAssignments",
+        "Badges",
+        "Query assignments by badge and member",
+        takes("query?: AssignmentQuery", ASSIGNMENTS),
+    ),
+    words(
+        "putItem",
+        "Items",
+        "Tell of an item that a member authored",
+        takes(
+            "author?: uuid, type?: itemType, title?: itemTitle, url?: url",
+            "item: Item, seq: seq",
+        ),
+    ),
+    words("getItem", "Items", "Get an item and its likes", reads("", "item: Item, seq: seq")),
+    words("likeItem", "Items", "Like an item", takes("", LIKED)),
+    words("unlikeItem", "Items", "Take a like back", reads("", LIKED)),
+    words(
+        "listLikes",
+        "Items",
+        "Total of an item's likes, and who likes it",
+        reads(
+            FLAT_PAGE,
+            "total: integer, memberIds: [uuid], pagingMetadata: PagingMetadata, seq: seq",
+        ),
+    ),
+    words(
+        "importMembers",
+        "Bulk",
+        "Create members, one object a line",
+        takes("", "ids: [uuidOrNull], errors: [LineFault], seq: seq"),
+    ),
+    words(
+        "importFollows",
+        "Bulk",
+        "Create follows, one {memberId, followingId} a line",
+        takes("", "accepted: integer, errors: [LineFault], seq: seq"),
+    ),
+    words(
+        "createMemberToken",
+        "Access",
+        "Make a token with which a member acts",
+        takes("memberId: uuid", "accessToken: string, expiresIn: integer, seq: seq"),
+    ),
+    words(
+        "listEvents",
+        "Events",
+        "Read the event log after a seq",
+        reads(
+            "after?: seq, limit?: eventsLimit, types?: [string]",
+            "events: [Event], next: seq, hasMore: boolean, seq: seq",
+        ),
+    ),
+    words(
+        "createWebhookEndpoint",
+        "Webhooks",
+        "Have events delivered to an address",
+        takes("url: url, eventTypes?: [string]", NEW_ENDPOINT),
+    ),
+    words(
+        "listWebhookEndpoints",
+        "Webhooks",
+        "List endpoints",
+        reads(FLAT_PAGE, "endpoints: [WebhookEndpoint], pagingMetadata: PagingMetadata, seq: seq"),
+    ),
+    words("getWebhookEndpoint", "Webhooks", "Get an endpoint", reads("", ENDPOINT)),
+    words("deleteWebhookEndpoint", "Webhooks", "Delete an endpoint", reads("", "seq: seq")),
+    words(
+        "rotateWebhookEndpoint",
+        "Webhooks",
+        "Make a new secret; the old one signs along for a while",
+        takes("", NEW_ENDPOINT),
+    ),
+    words("livez", "Operation", "Is the process alive", reads("", "status: string")),
+    words("readyz", "Operation", "Should requests be sent here", reads("", "status: string")),
+    words("metrics", "Operation", "Metrics in the Prometheus text format", reads("", "")),
+    words("openapi", "Operation", "This document", reads("", "")),
+    words("page", "Operation", "The live page", reads("", "")),
+    words("pageFile", "Operation", "A file of the live page", reads("", "")),
+];

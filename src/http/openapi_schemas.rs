@@ -1,0 +1,215 @@
+//! The shapes of the API document in a short notation: `name: type, other?: [type]`. A type is a
+//! scalar from [`scalar`] or a component from [`COMPONENTS`]; `A|B` is an enumeration.
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::limits;
+
+const COMPONENTS: &[(&str, &str)] = &[
+    ("Status", "UNKNOWN|PENDING|APPROVED|BLOCKED|OFFLINE"),
+    ("PrivacyStatus", "UNKNOWN|PRIVATE|PUBLIC"),
+    ("ActivityStatus", "UNKNOWN|ACTIVE|MUTED"),
+    ("Fieldset", "PUBLIC|EXTENDED|FULL"),
+    ("SortOrder", "ASC|DESC"),
+    (
+        "Member",
+        "id: uuid, loginEmail?: email, status: Status, contactId: uuid, contact?: Contact, \
+         profile: Profile, privacyStatus: PrivacyStatus, activityStatus: ActivityStatus, \
+         createdDate: time, updatedDate: time",
+    ),
+    (
+        "MemberInput",
+        "loginEmail?: email, profile?: Profile, contact?: Contact, privacyStatus?: PrivacyStatus",
+    ),
+    (
+        "Profile",
+        "nickname?: nickname, slug?: string, photo?: Image, cover?: Image, title?: profileTitle",
+    ),
+    (
+        "Image",
+        "id?: string, url?: url, height?: integer, width?: integer, offsetX?: integer, \
+         offsetY?: integer",
+    ),
+    (
+        "Contact",
+        "firstName?: profileText, lastName?: profileText, phones?: [string], emails?: [email], \
+         addresses?: [Address], birthdate?: profileText, company?: profileText, \
+         jobTitle?: profileText, customFields?: any",
+    ),
+    (
+        "Address",
+        "id?: uuid, streetAddress?: StreetAddress, addressLine?: addressText, \
+         addressLine2?: addressText, city?: addressText, subdivision?: addressText, \
+         country?: addressText, postalCode?: addressText",
+    ),
+    ("StreetAddress", "number?: addressText, name?: addressText"),
+    ("Paging", "limit?: pageLimit, offset?: integer, cursor?: cursor"),
+    ("Sorting", "fieldName: string, order?: SortOrder"),
+    (
+        "MemberQuery",
+        "filter?: Filter, paging?: Paging, cursorPaging?: Paging, sort?: [Sorting], \
+         sorting?: [Sorting]",
+    ),
+    ("CounterQuery", "filter?: Filter, paging?: Paging, cursorPaging?: Paging"),
+    ("AssignmentQuery", "filter?: Filter, paging?: Paging, cursorPaging?: Paging"),
+    ("PageQuery", "paging?: Paging, cursorPaging?: Paging"),
+    ("Filter", ""),
+    (
+        "PagingMetadata",
+        "count: integer, offset?: integer, total: integer, tooManyToCount: boolean, \
+         cursors: Cursors, hasNext: boolean",
+    ),
+    ("Cursors", "next?: cursor"),
+    ("Connection", "connectedMemberId: uuid, followedByMember: boolean, followingMember: boolean"),
+    (
+        "ActivityCounter",
+        "memberId: uuid, appId: string, counters: [CounterValue], revision: string",
+    ),
+    ("CounterValue", "key: counterKey, public: boolean, count: integer"),
+    ("Counter", "key: counterKey, public?: boolean, count: integer"),
+    ("CounterStep", "key: counterKey, delta?: integer"),
+    ("Increment", "memberId: uuid, key: counterKey, delta?: integer, opId?: opId, at?: time"),
+    ("LineFault", "index: integer, code: string, detail: string"),
+    (
+        "Badge",
+        "id: uuid, revision: string, title: badgeTitle, description?: badgeDescription, \
+         backgroundColor: color, textColor: color, icon?: BadgeIcon, permissionsEnabled: boolean, \
+         slug: string, createdDate: time, updatedDate: time",
+    ),
+    (
+        "BadgeInput",
+        "title: badgeTitle, description?: badgeDescription, backgroundColor: color, \
+         textColor: color, icon?: BadgeIcon, permissionsEnabled?: boolean, rule?: BadgeRule",
+    ),
+    (
+        "BadgeIcon",
+        "id?: string, url?: url, height?: integer, width?: integer, altText?: string, \
+         filename?: string",
+    ),
+    ("BadgeRule", "counter: BadgeRuleCounter, reaches: integer"),
+    ("BadgeRuleCounter", "appId?: string, key: counterKey"),
+    ("BadgeAssignmentInput", "badgeId: uuid, memberId: uuid"),
+    (
+        "BadgeAssignment",
+        "id: uuid, badgeId: uuid, memberId: uuid, createdDate: time, updatedDate: time",
+    ),
+    (
+        "Item",
+        "appId: string, itemId: string, authorId: uuidOrNull, type: any, title: any, url: any, \
+         likes: integer, createdDate: time",
+    ),
+    (
+        "Event",
+        "id: string, type: string, timestamp: time, siteId: uuid, memberId?: uuid, seq: seq, \
+         memberSeq?: seq, data: any",
+    ),
+    (
+        "WebhookEndpoint",
+        "id: uuid, url: url, eventTypes: [string], createdDate: time, afterSeq: seq, \
+         disabled: boolean, disabledReason: any, previousSecretUntil: any",
+    ),
+    (
+        "NewWebhookEndpoint",
+        "id: uuid, url: url, eventTypes: [string], createdDate: time, afterSeq: seq, \
+         disabled: boolean, disabledReason: any, previousSecretUntil: any, secret: string",
+    ),
+    (
+        "Problem",
+        "type: string, title: string, status: integer, detail: string, requestId: string, \
+         errors: [PointedError], message: string, details: ProblemDetails",
+    ),
+    ("PointedError", "pointer: string, code: string, detail: string"),
+    ("ProblemDetails", "applicationError?: ApplicationError, validationError?: ValidationError"),
+    ("ApplicationError", "code: string, description: string, data: any"),
+    ("ValidationError", "fieldViolations: [FieldViolation]"),
+    (
+        "FieldViolation",
+        "field: string, description: string, violatedRule: string, ruleName: string, data?: any",
+    ),
+];
+
+/// All components, by name.
+pub fn all() -> Value {
+    let mut schemas = Map::new();
+    for (name, shape) in COMPONENTS {
+        let schema = if shape.contains('|') { enumeration(shape) } else { object(shape) };
+        schemas.insert((*name).to_owned(), schema);
+    }
+    Value::Object(schemas)
+}
+
+fn enumeration(shape: &str) -> Value {
+    json!({"type": "string", "enum": shape.split('|').collect::<Vec<&str>>()})
+}
+
+/// The fields of a shape with their types.
+pub fn fields(shape: &str) -> impl Iterator<Item = (&str, &str)> {
+    shape.split(", ").filter_map(|field| field.trim().split_once(": "))
+}
+
+/// An object; fields whose name ends in `?` may be absent, and more than the named may be there.
+pub fn object(shape: &str) -> Value {
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    for (name, kind) in fields(shape) {
+        let bare = name.trim_end_matches('?');
+        if bare == name {
+            required.push(name);
+        }
+        properties.insert(bare.to_owned(), schema(kind));
+    }
+    let mut object = json!({"type": "object", "properties": properties});
+    if !required.is_empty() {
+        object["required"] = json!(required);
+    }
+    object
+}
+
+pub fn schema(kind: &str) -> Value {
+    if let Some(inner) = kind.strip_prefix('[').and_then(|kind| kind.strip_suffix(']')) {
+        return json!({"type": "array", "items": schema(inner)});
+    }
+    if COMPONENTS.iter().any(|(name, _)| *name == kind) {
+        return json!({"$ref": format!("#/components/schemas/{kind}")});
+    }
+    scalar(kind)
+}
+
+fn scalar(kind: &str) -> Value {
+    let text = |length_max: usize| json!({"type": "string", "maxLength": length_max});
+    match kind {
+        "uuid" => json!({"type": "string", "format": "uuid"}),
+        "uuidOrNull" => json!({"type": ["string", "null"], "format": "uuid"}),
+        "time" => json!({"type": "string", "format": "date-time"}),
+        "integer" => json!({"type": "integer", "format": "int64"}),
+        "seq" => json!({"type": "integer", "format": "int64", "minimum": 0}),
+        "boolean" => json!({"type": "boolean"}),
+        "any" => json!({}),
+        "color" => json!({"type": "string", "pattern": "^#[0-9A-Fa-f]{6}$"}),
+        "email" => text(limits::EMAIL_BYTES_MAX),
+        "nickname" => text(limits::NICKNAME_BYTES_MAX),
+        "profileTitle" => text(limits::PROFILE_TITLE_BYTES_MAX),
+        "profileText" => text(limits::PROFILE_TEXT_BYTES_MAX),
+        "addressText" => text(limits::ADDRESS_TEXT_BYTES_MAX),
+        "badgeTitle" => text(limits::BADGE_TITLE_CHARS_MAX),
+        "badgeDescription" => text(limits::BADGE_DESCRIPTION_CHARS_MAX),
+        "counterKey" => text(limits::COUNTER_KEY_BYTES_MAX),
+        "opId" => text(limits::OP_ID_BYTES_MAX),
+        "producerName" => text(limits::PRODUCER_NAME_BYTES_MAX),
+        "itemType" => text(limits::ITEM_TYPE_BYTES_MAX),
+        "itemTitle" => text(limits::ITEM_TITLE_BYTES_MAX),
+        "url" => text(limits::ITEM_URL_BYTES_MAX),
+        "cursor" => text(limits::CURSOR_BYTES_MAX),
+        "pageLimit" => {
+            json!({"type": "integer", "minimum": 1, "maximum": limits::PAGE_LIMIT_MAX})
+        }
+        "eventsLimit" => {
+            json!({"type": "integer", "minimum": 1, "maximum": limits::EVENTS_PAGE_LIMIT_MAX})
+        }
+        "request" => json!({
+            "type": "string",
+            "description": "the whole request as base64url of JSON, instead of other parameters",
+        }),
+        _ => json!({"type": "string"}),
+    }
+}

@@ -1,0 +1,39 @@
+//! A reader that stops reading is cut, holds little meanwhile, and delays nobody.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::client::Client;
+use crate::server::{PATIENCE, TestServer};
+use crate::site::{counted, member};
+
+#[actix_rt::test]
+async fn a_reader_that_stops_reading_is_cut_while_others_go_on() {
+    let server = TestServer::start();
+    let ann = member(0xa);
+    let channel = format!("member:{ann}");
+    let subscribe = json!({"id": 2, "subscribe": {"channel": channel}});
+    let mut dead = Client::connect(&server, "owner").await;
+    dead.ask(subscribe.clone()).await;
+    let mut alive = Client::connect(&server, "owner").await;
+    alive.ask(subscribe).await;
+    assert_eq!(server.live.sessions(), 2);
+
+    let started = Instant::now();
+    let (mut new, mut slowest) = (0, Duration::ZERO);
+    while server.live.sessions() > 1 {
+        assert!(started.elapsed() < PATIENCE, "the dead reader is still there");
+        let published = Instant::now();
+        let batch = (0..64).map(|place| counted(ann, new + place)).collect();
+        new += 64;
+        let last = server.site.write_all(batch);
+        while alive.publication().await.0 < last {}
+        slowest = slowest.max(published.elapsed());
+    }
+    // The first write blocks within the first second; ten are allowed from there.
+    assert!(started.elapsed() < Duration::from_secs(11), "cut after {:?}", started.elapsed());
+    assert!(slowest < Duration::from_secs(2), "the other reader waited {slowest:?}");
+    drop(dead);
+    server.stop().await;
+}
