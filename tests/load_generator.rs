@@ -1,6 +1,8 @@
 //! The load generator against a small server of its own: what it seeds, counts and adds up is what
 //! arrived, also when answers get lost on the way.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::HashMap;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
