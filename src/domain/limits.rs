@@ -237,6 +237,8 @@ pub const WEBHOOK_PAGE_RECORDS_MAX: usize = 64;
 pub const WEBHOOK_PAGE_BYTES_MAX: usize = 256 * 1_024;
 /// Deliveries of the whole process that may be on their way at once.
 pub const WEBHOOK_IN_FLIGHT_MAX: usize = 1_024;
+/// Of these, what one site may take.
+pub const WEBHOOK_IN_FLIGHT_PER_SITE_MAX: usize = 256;
 pub const WEBHOOK_CONNECT_MS_MAX: u64 = 5_000;
 /// From the first look-up to the last byte of the answer.
 pub const WEBHOOK_TOTAL_MS_MAX: u64 = 15_000;
