@@ -104,7 +104,7 @@ pub const INTERN_SCAN_KEYS_MAX: usize = 16;
 
 /// Largest frame of an ingest stream.
 pub const INGEST_FRAME_BYTES_MAX: usize = 2 * 1_024 * 1_024;
-/// Frames of one ingest stream that are read and not yet answered; beyond it the socket is not read.
+/// Frames of one ingest stream that are read and not yet answered; beyond it the socket waits.
 pub const INGEST_FRAMES_IN_FLIGHT_MAX: usize = 64;
 /// Bytes of one ingest stream that are read and not yet answered; more than the largest frame.
 pub const INGEST_BYTES_IN_FLIGHT_MAX: usize = 8 * 1_024 * 1_024;
