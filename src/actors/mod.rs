@@ -2,3 +2,4 @@
 
 pub mod handle;
 pub mod live;
+pub mod live_site;
