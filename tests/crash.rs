@@ -9,6 +9,8 @@ mod api;
 mod event_log;
 #[path = "crash/http.rs"]
 mod http;
+#[path = "crash/power.rs"]
+mod power;
 #[path = "power_cut/cuts.rs"]
 mod power_cut;
 #[path = "crash/random.rs"]
@@ -84,7 +86,7 @@ fn one_cycle(
 ) -> Server {
     let moment = world.next_moment();
     totals.kills += 1;
-    let in_checkpoint = world.load(server, &home.data_dir, moment, |server| {
+    let in_checkpoint = world.load(server, &home.data_dir, moment, |server, _| {
         totals.note(&server);
         server.kill();
     });
