@@ -38,7 +38,7 @@ const READY_UNOPTIMISED_MAX: Duration = Duration::from_secs(20);
 /// From so many cycles on the log must have been trimmed and the snapshots read.
 const CYCLES_TO_SEE_TRIMS: u64 = 20;
 const LOADS_METRIC: &str = "snapshot_loads_total";
-const TRIMS_METRIC: &str = "journal_trims_total";
+const TRIMS_METRIC: &str = "site_journal_trims_total";
 
 #[derive(Default)]
 struct Totals {
