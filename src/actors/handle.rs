@@ -1,12 +1,19 @@
 //! How the floors above talk to a site: one cloneable handle, async, every answer behind the gate.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use actix::prelude::*;
 use thiserror::Error;
+use tokio::sync::oneshot;
+
+use super::machine::Reply;
+use super::site::{Ask, Do, Import, ImportLines, Ingest, SiteSupervisor};
 
 use crate::core::query::{Imported, Ingested, Outcome, Query, View};
 use crate::domain::command::{Command, IncrementBatch, NewMember};
 use crate::domain::{AppId, KeyId, MemberId, Refusal, SiteId};
+use crate::journal::SiteLog;
 
 /// Why a site did not do as asked. Only `Refused` is the caller's doing.
 #[derive(Clone, Debug, Error)]
@@ -64,42 +71,108 @@ impl Caller {
     }
 }
 
+/// What a handle and its supervisor share beside messages.
+#[derive(Debug, Default)]
+pub struct HandleCore {
+    listeners: AtomicUsize,
+}
+
+impl HandleCore {
+    pub fn listeners(&self) -> usize {
+        self.listeners.load(Ordering::Relaxed)
+    }
+}
+
 /// One site, from outside.
 #[derive(Clone)]
 pub struct SiteHandle {
-    inner: Arc<dyn SitePort>,
+    site: SiteId,
+    supervisor: Addr<SiteSupervisor>,
+    log: SiteLog,
+    core: Arc<HandleCore>,
 }
 
-/// What a site can do for the floors above; the supervisor implements it, and tests of those floors
-/// use the supervisor too.
-pub trait SitePort: Send + Sync {
-    fn site(&self) -> SiteId;
+/// While it lives, counters that change are reported as events.
+pub struct Listening {
+    core: Arc<HandleCore>,
 }
 
-#[allow(unused_variables)]
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.core.listeners.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl SiteHandle {
+    pub fn new(
+        site: SiteId,
+        supervisor: Addr<SiteSupervisor>,
+        log: SiteLog,
+        core: Arc<HandleCore>,
+    ) -> SiteHandle {
+        SiteHandle { site, supervisor, log, core }
+    }
+
+    pub fn site(&self) -> SiteId {
+        self.site
+    }
+
+    /// What is durable, and how to follow it.
+    pub fn log(&self) -> &SiteLog {
+        &self.log
+    }
+
+    pub fn supervisor(&self) -> &Addr<SiteSupervisor> {
+        &self.supervisor
+    }
+
+    /// Announces a live listener to whom changed counters are to be reported.
+    pub fn listen(&self) -> Listening {
+        self.core.listeners.fetch_add(1, Ordering::Relaxed);
+        Listening { core: self.core.clone() }
+    }
+
     pub async fn command(&self, command: Command) -> Result<Answer<Outcome>, CallError> {
-        Err(CallError::Stopped)
+        self.call(|reply| Do { command, reply }).await
     }
+
+    pub async fn query(&self, query: Query) -> Result<Answer<View>, CallError> {
+        self.call(|reply| Ask { query, reply }).await
+    }
+
+    /// `batch.app` must be set from the caller's credential.
     pub async fn ingest(&self, batch: IncrementBatch) -> Result<Answer<Ingested>, CallError> {
-        Err(CallError::Stopped)
+        self.call(|reply| Ingest { batch, reply }).await
     }
+
+    /// Lines come with their position in the request.
     pub async fn import_members(
         &self,
         lines: Vec<(u32, NewMember)>,
     ) -> Result<Answer<Imported>, CallError> {
-        Err(CallError::Stopped)
+        self.call(|reply| Import { lines: ImportLines::Members(lines), reply }).await
     }
+
+    /// Lines are position, follower, followed.
     pub async fn import_follows(
         &self,
         lines: Vec<(u32, MemberId, MemberId)>,
     ) -> Result<Answer<Imported>, CallError> {
-        Err(CallError::Stopped)
+        self.call(|reply| Import { lines: ImportLines::Follows(lines), reply }).await
     }
-    pub async fn query(&self, query: Query) -> Result<Answer<View>, CallError> {
-        Err(CallError::Stopped)
-    }
-    pub fn site(&self) -> SiteId {
-        self.inner.site()
+
+    /// Sends without waiting in a queue that has no end: a full mailbox is `Busy`.
+    async fn call<M, T>(&self, message: impl FnOnce(Reply<T>) -> M) -> Result<Answer<T>, CallError>
+    where
+        M: Message<Result = ()> + Send + 'static,
+        SiteSupervisor: Handler<M>,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.supervisor.try_send(message(reply)).map_err(|error| match error {
+            SendError::Full(_) => CallError::Busy,
+            SendError::Closed(_) => CallError::Stopped,
+        })?;
+        // A reply that is dropped belongs to a state that was thrown away.
+        answer.await.unwrap_or(Err(CallError::Undone))
     }
 }

@@ -1,3 +1,17 @@
 //! The actors: registry, site supervisors, member actors. Thin: the rules are in `core`.
 
+pub mod checkpointer;
+pub mod clock;
+pub mod data_dir;
 pub mod handle;
+pub mod keys;
+pub mod live;
+pub mod loader;
+pub mod machine;
+pub mod member;
+pub mod registry;
+pub mod runtime;
+pub mod shared;
+pub mod site;
+pub mod snapshot_thread;
+pub mod tokens;

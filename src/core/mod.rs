@@ -1,3 +1,36 @@
 //! The rules, pure: state in, values out. No clock, no I/O, no await, no randomness.
+//!
+//! Start at [`site`]: one deterministic machine per site. `decide` looks, `apply` changes, `turn`
+//! joins them; `views` answers questions; `checkpoint` copies state out, `recovery` takes it in.
 
+pub mod apply;
+pub mod badges;
+pub mod channel;
+pub mod checkpoint;
+pub mod chunked;
+pub mod counters;
+pub mod decide;
+pub mod delivery;
+pub mod directory;
+pub mod entries;
+pub mod event_pattern;
+pub mod graph;
+pub mod hash_index;
+pub mod hub;
+pub mod increments;
+pub mod ingest;
+pub mod items;
+pub mod operations;
+pub mod ordinal_set;
+pub mod paging;
+pub mod parts;
+pub mod profile_edit;
 pub mod query;
+pub mod recovery;
+pub mod restore;
+pub mod select;
+pub mod session;
+pub mod site;
+pub mod turn;
+pub mod views;
+pub mod visibility;

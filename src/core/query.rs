@@ -73,24 +73,67 @@ pub enum Viewer {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
-    Member { id: MemberId, viewer: Viewer },
-    Members { filter: MemberFilter, order: MemberOrder, page: Page, viewer: Viewer },
-    Followers { member: MemberId, page: Page },
-    Following { member: MemberId, page: Page },
+    Member {
+        id: MemberId,
+        viewer: Viewer,
+    },
+    Members {
+        filter: MemberFilter,
+        order: MemberOrder,
+        page: Page,
+        viewer: Viewer,
+    },
+    Followers {
+        member: MemberId,
+        page: Page,
+    },
+    Following {
+        member: MemberId,
+        page: Page,
+    },
     /// For each of `others`: does it follow `member`, does `member` follow it.
-    Connections { member: MemberId, others: Vec<MemberId> },
+    Connections {
+        member: MemberId,
+        others: Vec<MemberId>,
+    },
     /// All counters of a member, each app's apart; private ones only of `private_of`, or all.
-    Counters { member: MemberId, private_of: PrivateCounters },
-    CountersOfMembers { filter: MemberFilter, page: Page },
-    Badge { id: BadgeId },
-    Badges { page: Page },
-    Assignments { badges: Option<Vec<BadgeId>>, members: Option<Vec<MemberId>>, page: Page },
-    Item { item: ItemKey },
-    Likers { item: ItemKey, page: Page },
-    Endpoint { id: EndpointId },
-    Endpoints { page: Page },
+    Counters {
+        member: MemberId,
+        private_of: PrivateCounters,
+    },
+    CountersOfMembers {
+        filter: MemberFilter,
+        page: Page,
+    },
+    Badge {
+        id: BadgeId,
+    },
+    Badges {
+        page: Page,
+    },
+    Assignments {
+        badges: Option<Vec<BadgeId>>,
+        members: Option<Vec<MemberId>>,
+        page: Page,
+    },
+    Item {
+        item: ItemKey,
+    },
+    Likers {
+        item: ItemKey,
+        page: Page,
+    },
+    Endpoint {
+        id: EndpointId,
+    },
+    Endpoints {
+        page: Page,
+    },
     /// Where a member's live channel stands and whether `viewer` may see it.
-    Channel { member: MemberId, viewer: Viewer },
+    Channel {
+        member: MemberId,
+        viewer: Viewer,
+    },
 }
 
 /// Whose private counters a reader may see.
@@ -172,7 +215,10 @@ pub enum Outcome {
     /// The item after a like or unlike.
     Item(ItemView),
     /// All counters of the member that the writing app owns.
-    Counters { counters: AppCounters, duplicate: bool },
+    Counters {
+        counters: AppCounters,
+        duplicate: bool,
+    },
     Badge(Arc<Badge>),
     Assignment(Assignment),
     Endpoint(Arc<Endpoint>),

@@ -24,13 +24,30 @@ pub struct Touch {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     /// From here on `number` stands for this counter key.
-    CounterKeyNamed { number: u16, app: AppId, key: String },
+    CounterKeyNamed {
+        number: u16,
+        app: AppId,
+        key: String,
+    },
     /// Increments, packed by [`crate::core::increments`].
-    Increments { packed: Vec<u8> },
-    CounterSet { member: MemberOrdinal, key: u16, public: bool, count: i64 },
+    Increments {
+        packed: Vec<u8>,
+    },
+    CounterSet {
+        member: MemberOrdinal,
+        key: u16,
+        public: bool,
+        count: i64,
+    },
     /// Operation ids that were counted in this commit, oldest first.
-    OpIdsSeen { app: AppId, op_ids: Vec<OpId> },
-    ProducerAdvanced { app: AppId, position: ProducerPosition },
+    OpIdsSeen {
+        app: AppId,
+        op_ids: Vec<OpId>,
+    },
+    ProducerAdvanced {
+        app: AppId,
+        position: ProducerPosition,
+    },
 }
 
 /// The unit of replay: what one turn did, all of it or nothing.

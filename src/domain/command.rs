@@ -84,13 +84,7 @@ pub enum Command {
     Like { liker: MemberId, item: ItemKey },
     Unlike { liker: MemberId, item: ItemKey },
     SetCounter { app: AppId, member: MemberId, key: String, public: bool, count: i64 },
-    IncrementCounter {
-        app: AppId,
-        member: MemberId,
-        key: String,
-        delta: i64,
-        op_id: Option<OpId>,
-    },
+    IncrementCounter { app: AppId, member: MemberId, key: String, delta: i64, op_id: Option<OpId> },
     CreateBadge(Box<NewBadge>),
     DeleteBadge { badge: BadgeId },
     AssignBadge { badge: BadgeId, member: MemberId },
@@ -99,6 +93,56 @@ pub enum Command {
     DeleteEndpoint { endpoint: EndpointId },
     RotateEndpointSecret { endpoint: EndpointId, sealed_secret: Vec<u8> },
     DisableEndpoint { endpoint: EndpointId, reason: String },
+}
+
+impl Command {
+    /// Its name, for quarantine and metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Command::CreateMember(_) => "create_member",
+            Command::UpdateProfile { .. } => "update_profile",
+            Command::Follow { .. } => "follow",
+            Command::Unfollow { .. } => "unfollow",
+            Command::PutItem { .. } => "put_item",
+            Command::Like { .. } => "like",
+            Command::Unlike { .. } => "unlike",
+            Command::SetCounter { .. } => "set_counter",
+            Command::IncrementCounter { .. } => "increment_counter",
+            Command::CreateBadge(_) => "create_badge",
+            Command::DeleteBadge { .. } => "delete_badge",
+            Command::AssignBadge { .. } => "assign_badge",
+            Command::UnassignBadge { .. } => "unassign_badge",
+            Command::CreateEndpoint(_) => "create_endpoint",
+            Command::DeleteEndpoint { .. } => "delete_endpoint",
+            Command::RotateEndpointSecret { .. } => "rotate_endpoint_secret",
+            Command::DisableEndpoint { .. } => "disable_endpoint",
+        }
+    }
+
+    /// The member in whose actor's turn the command is decided. Counters need no actor: they are
+    /// resident, and increments are the lane's.
+    pub fn acting_member(&self) -> Option<MemberId> {
+        match self {
+            Command::UpdateProfile { member, .. } | Command::AssignBadge { member, .. } => {
+                Some(*member)
+            }
+            Command::Follow { follower, .. } | Command::Unfollow { follower, .. } => {
+                Some(*follower)
+            }
+            Command::Like { liker, .. } | Command::Unlike { liker, .. } => Some(*liker),
+            Command::CreateMember(_)
+            | Command::PutItem { .. }
+            | Command::SetCounter { .. }
+            | Command::IncrementCounter { .. }
+            | Command::CreateBadge(_)
+            | Command::DeleteBadge { .. }
+            | Command::UnassignBadge { .. }
+            | Command::CreateEndpoint(_)
+            | Command::DeleteEndpoint { .. }
+            | Command::RotateEndpointSecret { .. }
+            | Command::DisableEndpoint { .. } => None,
+        }
+    }
 }
 
 /// Where a producer stands: batch numbers are contiguous per app and name.

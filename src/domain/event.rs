@@ -103,19 +103,60 @@ pub struct Endpoint {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
-    MemberCreated { ordinal: MemberOrdinal, facts: Arc<MemberFacts>, origin: MemberOrigin },
-    MemberUpdated { facts: Arc<MemberFacts>, changes: Vec<FieldChange> },
-    FollowCreated { follower: MemberId, followed: MemberId },
-    FollowDeleted { follower: MemberId, followed: MemberId },
-    ItemCreated { ordinal: ItemOrdinal, item: Arc<ItemKey>, details: ItemDetails },
-    ItemUpdated { item: Arc<ItemKey>, details: ItemDetails },
-    ItemLiked { item: Arc<ItemKey>, liker: MemberId, author: Option<MemberId> },
-    ItemUnliked { item: Arc<ItemKey>, liker: MemberId, author: Option<MemberId> },
+    MemberCreated {
+        ordinal: MemberOrdinal,
+        facts: Arc<MemberFacts>,
+        origin: MemberOrigin,
+    },
+    MemberUpdated {
+        facts: Arc<MemberFacts>,
+        changes: Vec<FieldChange>,
+    },
+    FollowCreated {
+        follower: MemberId,
+        followed: MemberId,
+    },
+    FollowDeleted {
+        follower: MemberId,
+        followed: MemberId,
+    },
+    ItemCreated {
+        ordinal: ItemOrdinal,
+        item: Arc<ItemKey>,
+        details: ItemDetails,
+    },
+    ItemUpdated {
+        item: Arc<ItemKey>,
+        details: ItemDetails,
+    },
+    ItemLiked {
+        item: Arc<ItemKey>,
+        liker: MemberId,
+        author: Option<MemberId>,
+    },
+    ItemUnliked {
+        item: Arc<ItemKey>,
+        liker: MemberId,
+        author: Option<MemberId>,
+    },
     /// A coalesced report: what the counter was at the last report and what it is now.
-    CounterUpdated { member: MemberId, app: AppId, key: String, public: bool, old: i64, new: i64 },
-    BadgeCreated { badge: Arc<Badge> },
-    BadgeUpdated { badge: Arc<Badge> },
-    BadgeDeleted { badge: BadgeId },
+    CounterUpdated {
+        member: MemberId,
+        app: AppId,
+        key: String,
+        public: bool,
+        old: i64,
+        new: i64,
+    },
+    BadgeCreated {
+        badge: Arc<Badge>,
+    },
+    BadgeUpdated {
+        badge: Arc<Badge>,
+    },
+    BadgeDeleted {
+        badge: BadgeId,
+    },
     BadgeAssigned {
         badge: BadgeId,
         member: MemberId,
@@ -128,14 +169,21 @@ pub enum Event {
         assignment: AssignmentId,
         reason: UnassignmentReason,
     },
-    EndpointCreated { endpoint: Arc<Endpoint> },
-    EndpointDeleted { endpoint: EndpointId },
+    EndpointCreated {
+        endpoint: Arc<Endpoint>,
+    },
+    EndpointDeleted {
+        endpoint: EndpointId,
+    },
     EndpointSecretRotated {
         endpoint: EndpointId,
         sealed_secret: Vec<u8>,
         overlap_until: Timestamp,
     },
-    EndpointDisabled { endpoint: EndpointId, reason: String },
+    EndpointDisabled {
+        endpoint: EndpointId,
+        reason: String,
+    },
 }
 
 impl Event {

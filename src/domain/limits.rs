@@ -46,6 +46,35 @@ pub const BODY_BYTES_MAX: usize = 256 * 1_024;
 pub const BATCH_BODY_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 pub const JSON_DEPTH_MAX: usize = 32;
 
+/// What a caller is told to wait after a 503.
+pub const RETRY_AFTER_SECONDS: u32 = 1;
+/// A body that takes longer than this to arrive is answered 408.
+pub const BODY_READ_SECONDS_MAX: u64 = 30;
+pub const QUERY_PAIRS_MAX: usize = 1_000;
+pub const QUERY_KEY_SEGMENTS_MAX: usize = 8;
+/// Faults that one answer lists; a longer list helps nobody.
+pub const VIOLATIONS_MAX: usize = 20;
+pub const FILTER_CONDITIONS_MAX: usize = 200;
+pub const FILTER_DEPTH_MAX: usize = 8;
+/// Values of one `$in`.
+pub const FILTER_VALUES_MAX: usize = 1_000;
+pub const FIELDSETS_MAX: usize = 3;
+/// A filter up to this size travels inside the cursor; a larger one must be sent again.
+pub const CURSOR_SCOPE_BYTES_MAX: usize = 8 * 1_024;
+pub const CURSOR_BYTES_MAX: usize = 16_000;
+/// Records that one request of the events API looks at to fill its page.
+pub const EVENTS_SCAN_MAX: usize = 10_000;
+/// Credentials that one `Authorization` header may join by commas.
+pub const CREDENTIALS_PER_HEADER_MAX: usize = 4;
+pub const COUNTERS_PER_PUT_MAX: usize = 100;
+pub const IMAGE_ID_BYTES_MAX: usize = 255;
+pub const IMAGE_URL_BYTES_MAX: usize = 2_048;
+pub const ADDRESS_TEXT_BYTES_MAX: usize = 200;
+pub const CUSTOM_FIELD_KEY_BYTES_MAX: usize = 255;
+pub const CUSTOM_FIELD_VALUE_BYTES_MAX: usize = 8 * 1_024;
+pub const EVENT_TYPE_BYTES_MAX: usize = 64;
+pub const EVENTS_PAGE_LIMIT_DEFAULT: usize = 100;
+
 /// Records that one turn may make; larger work is cut into slices.
 pub const RECORDS_PER_TURN_MAX: usize = 10_000;
 /// Lines of an import that share one turn.
@@ -73,3 +102,176 @@ pub const TAIL_RECORDS_MAX: usize = 16_384;
 pub const TAIL_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 
 pub const MEMBER_TOKEN_SECONDS: i64 = 3_600 * 4;
+
+/// Bytes of commits that one synced append takes, about; what waits beyond it goes into the next.
+pub const JOURNAL_BATCH_BYTES_MAX: usize = 16 * 1_024 * 1_024;
+/// Tries to learn what became of an append before its generation is given up.
+pub const JOURNAL_RETRIES_MAX: u32 = 30;
+pub const JOURNAL_RETRY_DELAY_MS_MAX: u64 = 1_000;
+/// One value of the codec: a stored batch, a snapshot entry.
+pub const STORED_VALUE_BYTES_MAX: usize = 256 * 1_024 * 1_024;
+
+/// Log of a site, in bytes, after which its older snapshot is brought up to date and the log trimmed.
+pub const CHECKPOINT_LOG_BYTES_DEFAULT: u64 = 64 * 1_024 * 1_024;
+pub const CHECKPOINT_LOG_BYTES_MIN: u64 = 64 * 1_024;
+
+pub const WORKERS_MAX: usize = 256;
+pub const WEBHOOK_ALLOW_NETWORKS_MAX: usize = 1_000;
+/// Characters of an owner key that the operator chose himself.
+pub const CHOSEN_KEY_BYTES_MIN: usize = 20;
+/// No credential is longer; anything above is refused unread.
+pub const CREDENTIAL_BYTES_MAX: usize = 1_024;
+/// Names of sites and keys.
+pub const NAME_BYTES_MAX: usize = 100;
+/// Revoked keys that a site still lists; the oldest go first.
+pub const KEYS_REVOKED_PER_SITE_MAX: usize = 50;
+/// Member tokens whose proof is remembered; the newer of two in one slot stays.
+pub const TOKENS_REMEMBERED_MAX: usize = 8_192;
+
+pub const ADMIN_REQUEST_BYTES_MAX: usize = 16 * 1_024;
+/// An answer may list every key of every site.
+pub const ADMIN_ANSWER_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
+pub const ADMIN_CONNECTIONS_MAX: usize = 8;
+pub const ADMIN_REQUEST_SECONDS_MAX: u64 = 5;
+/// Differences that one `verify` lists; the number of all is always told.
+pub const VERIFY_DIFFERENCES_LISTED_MAX: usize = 1_000;
+/// A connection without a request is kept open this long.
+pub const HTTP_IDLE_SECONDS_MAX: u64 = 75;
+/// A request's head has arrived by then.
+pub const HTTP_REQUEST_SECONDS_MAX: u64 = 10;
+/// How long a stopping server waits for what it has accepted.
+pub const DRAIN_SECONDS_MAX: u64 = 20;
+/// Bytes of one stored part; larger parts are cut by their owner.
+pub const SNAPSHOT_VALUE_BYTES_MAX: usize = 32 * 1_024 * 1_024;
+/// Entries that a completion reads back; beyond it a deterministic sample of about that size.
+pub const SNAPSHOT_READ_BACK_MAX: usize = 200_000;
+/// Entries and bytes that a scan or a wipe holds in memory at once.
+pub const SNAPSHOT_SLICE_ENTRIES_MAX: usize = 512;
+pub const SNAPSHOT_SLICE_BYTES_MAX: usize = 1_024 * 1_024;
+/// Memory of both databases' page caches together, unless the operator says otherwise.
+pub const SNAPSHOT_CACHE_BYTES_DEFAULT: u64 = 64 * 1_024 * 1_024;
+/// A database that needs longer to open is taken for damaged. Generous: a slow disk is no damage.
+pub const SNAPSHOT_OPEN_SECONDS_MAX: u64 = 120;
+/// A flush that needs longer is taken for one that never ends.
+pub const SNAPSHOT_FLUSH_SECONDS_MAX: u64 = 120;
+/// How long closing waits for readers, and then for the database itself.
+pub const SNAPSHOT_CLOSE_SECONDS_MAX: u64 = 10;
+/// Databases that were moved aside and are kept for inspection, per slot.
+pub const SNAPSHOT_DAMAGED_COPIES_MAX: usize = 2;
+/// Bytes of commits that recovery reads at a time.
+pub const RECOVERY_READ_BYTES: usize = 8 * 1_024 * 1_024;
+/// Values that one slice of a checkpoint copies in a turn of its own.
+pub const CHECKPOINT_SLICE_PARTS: usize = 512;
+/// Parts that are settled or released in one turn after a checkpoint.
+pub const SETTLE_PARTS_PER_TURN: usize = 4_096;
+/// Records of one turn that report counters or work off what is left to do.
+pub const BACKGROUND_RECORDS_PER_TURN: usize = 1_000;
+/// Rounds in which a command may ask for parts before it is given up.
+pub const PAGE_IN_ROUNDS_MAX: usize = 8;
+/// Panics of one kind of command after which it is no longer tried.
+pub const PANICS_PER_KIND_MAX: u32 = 3;
+/// Free bytes below which changes are refused; far more than all that may be in flight.
+pub const DISK_RESERVE_BYTES: u64 = 512 * 1_024 * 1_024;
+/// Imports of one site that run side by side.
+pub const IMPORTS_AT_ONCE_MAX: usize = 16;
+/// Commands and questions of one site that wait for parts to be read.
+pub const LOADS_AT_ONCE_MAX: usize = 2_048;
+
+/// Records held for a subscription whose channel is still being asked for; beyond it the channel is
+/// asked for again.
+pub const SUBSCRIPTION_PENDING_RECORDS_MAX: usize = 1_024;
+/// Times a channel is asked for again before the client is told to try later.
+pub const SUBSCRIPTION_ATTEMPTS_MAX: usize = 4;
+/// Commands of one socket that wait for the one before them.
+pub const SESSION_COMMANDS_WAITING_MAX: usize = 512;
+/// A socket that has not sent its connect command by then is closed.
+pub const CONNECT_MS_MAX: u64 = 15_000;
+pub const PING_INTERVAL_MS: u64 = 25_000;
+/// A ping is answered within this time, or the socket is closed.
+pub const PONG_MS_MAX: u64 = 10_000;
+/// A socket whose writes are blocked for this long is cut.
+pub const WRITE_BLOCKED_MS_MAX: u64 = 5_000;
+/// A closing handshake takes no longer than this.
+pub const CLOSE_MS_MAX: u64 = 5_000;
+/// Durable records that one round of live delivery takes at most.
+pub const LIVE_RECORDS_PER_ROUND_MAX: usize = 64;
+/// Publications are joined into frames of about this size.
+pub const LIVE_FRAME_BYTES_MAX: usize = 64 * 1_024;
+/// What the kernel may hold for a live socket that does not read.
+pub const LIVE_SEND_BUFFER_BYTES: usize = 64 * 1_024;
+pub const TOKEN_BYTES_MAX: usize = 4_096;
+
+/// Distinct keys of one increment batch that are found by looking through them all.
+pub const INTERN_SCAN_KEYS_MAX: usize = 16;
+
+/// Deliveries of one endpoint that may be on their way at once.
+pub const DELIVERY_WINDOW_DEFAULT: usize = 8;
+/// Matching events above an endpoint's cursor that are remembered at once, done or not.
+pub const DELIVERY_SPAN_MAX: usize = 256;
+/// Events set aside for one endpoint; one more is a fault of the endpoint itself.
+pub const DELIVERY_PARKED_MAX: usize = 1_000;
+/// Endpoint faults in a row, of an endpoint that worked, after which nothing more is sent for now.
+pub const DELIVERY_FAULTS_TO_HOLD: u32 = 5;
+/// Faults of one event after which a later event is sent to learn whose fault it is.
+pub const DELIVERY_FAULTS_TO_SUSPECT: u32 = 3;
+/// Wait before each try after the first one; beyond the last try the last wait is repeated.
+pub const DELIVERY_RETRY_MS: [u64; 9] = [
+    5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 50_400_000, 72_000_000,
+    86_400_000,
+];
+pub const DELIVERY_RETRY_JITTER_PERMILLE_MAX: i64 = 200;
+/// The longest wait that a receiver may ask for.
+pub const DELIVERY_RETRY_AFTER_MS_MAX: u64 = 24 * 3_600_000;
+/// An endpoint that accepted nothing for this long, while asked, is disabled.
+pub const DELIVERY_ONLY_FAILURES_MS_MAX: i64 = 5 * 24 * 3_600_000;
+/// Progress is stored this long after the first result that is not stored yet.
+pub const DELIVERY_PERSIST_MS: i64 = 50;
+pub const DELIVERY_PERSIST_RESULTS: u32 = 100;
+/// Progress over events that the endpoint does not take is worth fewer writes.
+pub const DELIVERY_PERSIST_SKIPPED_MS: i64 = 60_000;
+
+pub const EVENT_PATTERN_BYTES_MAX: usize = 128;
+
+/// Records that a dispatcher reads at once.
+pub const WEBHOOK_PAGE_RECORDS_MAX: usize = 64;
+/// Bodies that a dispatcher takes from one page; what is beyond is read again later.
+pub const WEBHOOK_PAGE_BYTES_MAX: usize = 256 * 1_024;
+/// Deliveries of the whole process that may be on their way at once.
+pub const WEBHOOK_IN_FLIGHT_MAX: usize = 1_024;
+pub const WEBHOOK_CONNECT_MS_MAX: u64 = 5_000;
+/// From the first look-up to the last byte of the answer.
+pub const WEBHOOK_TOTAL_MS_MAX: u64 = 15_000;
+pub const WEBHOOK_RESPONSE_BODY_BYTES_MAX: usize = 16 * 1_024;
+pub const WEBHOOK_RESPONSE_HEADER_BYTES_MAX: usize = 16 * 1_024;
+pub const WEBHOOK_RESPONSE_HEADERS_MAX: usize = 100;
+/// A kept connection is not used again after this time, so that a moved name is looked up.
+pub const WEBHOOK_CONNECTION_AGE_MS_MAX: u64 = 300_000;
+/// Addresses of one name that are tried, in the resolver's order.
+pub const WEBHOOK_ADDRESSES_TRIED_MAX: usize = 4;
+pub const WEBHOOK_ADDRESSES_PER_NAME_MAX: usize = 64;
+/// A dispatcher with nothing to do is let go after this time.
+pub const WEBHOOK_IDLE_MS_MAX: u64 = 60_000;
+/// Pause before a port of the dispatcher that failed is asked again.
+pub const WEBHOOK_PORT_RETRY_MS: u64 = 1_000;
+/// How often a site looks for dispatchers that ended without being told to.
+pub const WEBHOOK_SWEEP_MS: u64 = 5_000;
+/// On a stop, deliveries on their way are waited for this long.
+pub const WEBHOOK_DRAIN_MS_MAX: u64 = 20_000;
+/// Calls to the dispatchers of one site that may wait.
+pub const WEBHOOK_CALLS_MAX: usize = 256;
+pub const WEBHOOK_SECRET_BYTES_MIN: usize = 24;
+pub const WEBHOOK_SECRET_BYTES_MAX: usize = 64;
+/// Bytes of one recovery's publications; beyond it the client reloads.
+pub const RECOVERY_BYTES_MAX: usize = 512 * 1_024;
+/// Size of one file of the log, and what is kept of the log before files are used again.
+pub const LOG_FILE_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
+pub const LOG_BYTES_KEPT: u64 = 256 * 1_024 * 1_024;
+/// Readers of the log that work at a time; each holds about one batch.
+pub const LOG_READERS_MAX: usize = 4;
+/// Segments of older events: one file, one checked block of it, and a newest file that still grows.
+pub const SEGMENT_BYTES_MAX: usize = 32 * 1_024 * 1_024;
+pub const SEGMENT_BLOCK_BYTES: usize = 64 * 1_024;
+pub const SEGMENT_MERGE_BYTES_MAX: u64 = 4 * 1_024 * 1_024;
+/// Older events are kept so long, and so many bytes of them for each site.
+pub const SEGMENT_AGE_MS_MAX: i64 = 7 * 24 * 3_600 * 1_000;
+pub const SEGMENTS_SITE_BYTES_MAX: u64 = 4 * 1_024 * 1_024 * 1_024;

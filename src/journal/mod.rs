@@ -1,5 +1,18 @@
 //! What an acknowledgement means: the journal. Trait, writer, gate, tail, segments, engines.
 
+pub mod admit;
+pub mod codec;
+mod dense;
+pub mod embedded;
+mod files;
+pub mod gate;
+pub mod memory;
+mod segment_file;
+mod segments;
+mod site_log;
+pub mod tail;
+mod writer;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,6 +20,13 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::domain::{Commit, SiteId, WrittenRecord};
+
+pub use embedded::{Embedded, EmbeddedOptions, OpenError};
+pub use memory::Memory;
+pub use segments::Retention;
+pub use site_log::{Durable, FailureWatcher, Lost, SiteLog, Waiter};
+pub use tail::TailLimits;
+pub use writer::{EXIT_JOURNAL_FAILED, Writer, WriterOptions};
 
 pub type JournalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -41,7 +61,9 @@ pub struct Batch {
 pub enum Appended {
     Stored(Position),
     /// The tail is not where the batch expected it, or its epoch is over.
-    Conflict { tail: Position },
+    Conflict {
+        tail: Position,
+    },
     /// It may or may not be stored; ask for the tail before going on.
     Unknown,
     Full,
@@ -56,6 +78,13 @@ pub enum JournalError {
     Damaged { site: SiteId, detail: String },
     #[error("journal is unavailable: {0}")]
     Unavailable(String),
+}
+
+impl JournalError {
+    /// The site was never opened here.
+    pub fn unknown_site(site: SiteId) -> JournalError {
+        JournalError::Unavailable(format!("site {site} is not in the journal"))
+    }
 }
 
 /// A log of commits per site. One call of `append` is one sync for all its sites.

@@ -1,0 +1,88 @@
+//! The published view of the registry: a value that is replaced as a whole, never changed in place.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::store::SiteRecord;
+use crate::actors::handle::SiteHandle;
+use crate::actors::keys::{CredentialHash, KeyRecord};
+use crate::actors::tokens::TokenSigner;
+use crate::domain::{KeyId, SiteId};
+
+#[derive(Clone, Default)]
+pub struct Directory {
+    sites: HashMap<SiteId, Entry>,
+    keys: HashMap<CredentialHash, Arc<KeyRecord>>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    record: Arc<SiteRecord>,
+    signer: Arc<TokenSigner>,
+    /// `None` while the server is stopped.
+    handle: Option<SiteHandle>,
+}
+
+impl Directory {
+    pub fn with_site(&self, record: SiteRecord, handle: Option<SiteHandle>) -> Directory {
+        let mut next = self.clone();
+        let signer = Arc::new(TokenSigner::new(record.id, &record.token_secret));
+        next.sites.insert(record.id, Entry { record: Arc::new(record), signer, handle });
+        next
+    }
+
+    /// Puts a key in, or in the place of its former record.
+    pub fn with_key(&self, key: KeyRecord) -> Directory {
+        let mut next = self.clone();
+        next.keys.insert(key.hash, Arc::new(key));
+        next
+    }
+
+    pub fn without_key(&self, hash: &CredentialHash) -> Directory {
+        let mut next = self.clone();
+        next.keys.remove(hash);
+        next
+    }
+
+    pub fn key(&self, hash: &CredentialHash) -> Option<&KeyRecord> {
+        self.keys.get(hash).filter(|key| key.hash.matches(hash)).map(|key| &**key)
+    }
+
+    pub fn key_by_id(&self, id: KeyId) -> Option<&KeyRecord> {
+        self.keys.values().find(|key| key.id == id).map(|key| &**key)
+    }
+
+    pub fn signer(&self, site: SiteId) -> Option<&TokenSigner> {
+        self.sites.get(&site).map(|entry| &*entry.signer)
+    }
+
+    pub fn handle(&self, site: SiteId) -> Option<SiteHandle> {
+        self.sites.get(&site).and_then(|entry| entry.handle.clone())
+    }
+
+    pub fn contains(&self, site: SiteId) -> bool {
+        self.sites.contains_key(&site)
+    }
+
+    pub fn site_count(&self) -> usize {
+        self.sites.len()
+    }
+
+    pub fn sites(&self) -> Vec<SiteRecord> {
+        let mut sites: Vec<SiteRecord> =
+            self.sites.values().map(|entry| SiteRecord::clone(&entry.record)).collect();
+        sites.sort_by_key(|site| (site.created, site.id));
+        sites
+    }
+
+    pub fn keys(&self, site: SiteId) -> Vec<KeyRecord> {
+        let mut keys: Vec<KeyRecord> = self
+            .keys
+            .values()
+            .filter(|key| key.site == site)
+            .map(|key| KeyRecord::clone(key))
+            .collect();
+        keys.sort_by_key(|key| (key.created, key.id));
+        keys
+    }
+}

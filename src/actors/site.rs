@@ -1,0 +1,551 @@
+//! The site supervisor: owns a site's machine, activates and passivates member actors, runs the
+//! ingest lane and the site's timers, rebuilds after a failure.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use super::checkpointer;
+use super::clock::Clock;
+use super::handle::{CallError, HandleCore};
+use super::loader::Loader;
+use super::machine::{Machine, Reply, send};
+use super::member::{MemberActor, Passivate, Turn};
+use super::shared::Shared;
+use super::snapshot_thread::SnapshotThread;
+use crate::core::query::{Imported, Ingested, Outcome, Query, View};
+use crate::core::site::Site;
+use crate::domain::command::{IncrementBatch, NewMember};
+use crate::domain::limits::{
+    BACKGROUND_RECORDS_PER_TURN, DISK_RESERVE_BYTES, IMPORT_LINES_PER_TURN, IMPORTS_AT_ONCE_MAX,
+    MEMBERS_HOT_MAX, SITE_MAILBOX_MAX,
+};
+use crate::domain::{Command, MemberId, MemberOrdinal};
+use crate::journal::{Journal, SiteLog};
+use crate::snapshot::SnapshotStore;
+use crate::snapshot::recovery::recover;
+
+/// How a site is run.
+#[derive(Clone, Debug)]
+pub struct SiteOptions {
+    /// Bytes of commits after which the next checkpoint begins.
+    pub checkpoint_log_bytes_max: usize,
+    /// Members whose actors stay active.
+    pub members_hot_max: usize,
+    /// Pace of counter reports.
+    pub report_pace_ms: u64,
+    /// Where the disk's free space is read; `None` to leave it alone.
+    pub data_dir: Option<std::path::PathBuf>,
+}
+
+impl Default for SiteOptions {
+    fn default() -> SiteOptions {
+        SiteOptions {
+            checkpoint_log_bytes_max: 128 * 1_024 * 1_024,
+            members_hot_max: MEMBERS_HOT_MAX,
+            report_pace_ms: 1_000,
+            data_dir: None,
+        }
+    }
+}
+
+/// Everything a supervisor is made of; sent to its arbiter.
+pub struct SiteParts {
+    pub site: Site,
+    pub log: SiteLog,
+    pub generation: u64,
+    pub clock: Arc<dyn Clock>,
+    pub store: Arc<SnapshotStore>,
+    pub journal: Arc<dyn Journal>,
+    pub snapshots: SnapshotThread,
+    pub options: SiteOptions,
+    pub core: Arc<HandleCore>,
+}
+
+pub struct SiteSupervisor {
+    shared: Rc<Shared>,
+    core: Arc<HandleCore>,
+    members: HashMap<u32, Active, foldhash::fast::RandomState>,
+    ticks: u64,
+    imports: Rc<Cell<usize>>,
+    checkpointing: Rc<Cell<bool>>,
+    rebuilding: bool,
+}
+
+struct Active {
+    address: Addr<MemberActor>,
+    last_tick: u64,
+}
+
+const TICK: Duration = Duration::from_millis(100);
+
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Do {
+    pub command: Command,
+    pub reply: Reply<Outcome>,
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Ask {
+    pub query: Query,
+    pub reply: Reply<View>,
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Ingest {
+    pub batch: IncrementBatch,
+    pub reply: Reply<Ingested>,
+}
+
+/// An import, line by line with the line's position.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Import {
+    pub lines: ImportLines,
+    pub reply: Reply<Imported>,
+}
+
+pub enum ImportLines {
+    Members(Vec<(u32, NewMember)>),
+    Follows(Vec<(u32, MemberId, MemberId)>),
+}
+
+/// What the supervisor holds, for tests and the console.
+#[derive(Message)]
+#[rtype(result = "SiteState")]
+pub struct ObserveSite;
+
+#[derive(Clone, Debug, PartialEq, Eq, MessageResponse)]
+pub struct SiteState {
+    pub members: usize,
+    pub members_active: usize,
+    pub entries_in_memory: usize,
+    pub commit: u64,
+    pub seq: u64,
+    pub generation: u64,
+}
+
+/// Asks for a checkpoint now; answered when it is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CheckpointNow(pub oneshot::Sender<bool>);
+
+/// Runs a turn for an inspector: reads, changes nothing.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Inspect(pub Box<dyn FnOnce(Option<&Site>) + Send>);
+
+impl SiteSupervisor {
+    pub fn new(parts: SiteParts) -> SiteSupervisor {
+        let loader = Loader::new(parts.store, parts.site.id());
+        let machine = Machine::new(parts.site, parts.log, parts.clock, parts.generation);
+        let shared = Rc::new(Shared {
+            machine: RefCell::new(machine),
+            loader,
+            journal: parts.journal,
+            snapshots: parts.snapshots,
+            options: parts.options,
+            rebuild: Cell::new(None),
+            loads: Cell::new(0),
+            is_proven: Cell::new(false),
+        });
+        SiteSupervisor {
+            shared,
+            core: parts.core,
+            members: HashMap::default(),
+            ticks: 0,
+            imports: Rc::new(Cell::new(0)),
+            checkpointing: Rc::new(Cell::new(false)),
+            rebuilding: false,
+        }
+    }
+
+    /// The actor of a member; it is started on first use.
+    fn activate(&mut self, member: MemberOrdinal) -> Addr<MemberActor> {
+        let (ticks, shared) = (self.ticks, &self.shared);
+        let active = self.members.entry(member.0).or_insert_with(|| Active {
+            address: MemberActor::new(member, shared.clone()).start(),
+            last_tick: ticks,
+        });
+        active.last_tick = ticks;
+        active.address.clone()
+    }
+
+    /// Passivates those that were not used for longest, down to the limit.
+    fn sweep(&mut self) {
+        let hot_max = self.shared.options.members_hot_max;
+        if self.members.len() <= hot_max {
+            return;
+        }
+        let mut ages: Vec<u64> = self.members.values().map(|active| active.last_tick).collect();
+        let cut = ages.len() - hot_max;
+        let (_, oldest_kept, _) = ages.select_nth_unstable(cut);
+        let (oldest_kept, mut surplus) = (*oldest_kept, cut);
+        self.members.retain(|_, active| {
+            let goes = surplus > 0 && active.last_tick <= oldest_kept;
+            if goes && active.address.try_send(Passivate).is_ok() {
+                surplus -= 1;
+                return false;
+            }
+            true
+        });
+    }
+
+    fn tick(&mut self, context: &mut Context<Self>) {
+        self.ticks += 1;
+        if let Some(why) = self.shared.rebuild.take() {
+            self.rebuild(why, context);
+        }
+        if self.rebuilding {
+            return;
+        }
+        self.sweep();
+        self.follow_listeners();
+        self.check_disk();
+        self.work_off();
+        let report_ticks = (self.shared.options.report_pace_ms / TICK.as_millis() as u64).max(1);
+        if self.ticks.is_multiple_of(report_ticks) {
+            self.report_counters();
+        }
+        let log_bytes = self.shared.machine.borrow().log_bytes();
+        if log_bytes >= self.shared.options.checkpoint_log_bytes_max {
+            self.start_checkpoint(None);
+        }
+    }
+
+    fn follow_listeners(&self) {
+        let listeners = self.core.listeners();
+        let mut machine = self.shared.machine.borrow_mut();
+        let set = machine.guarded("listeners", |site, _| site.set_live_listeners(listeners));
+        set.unwrap_or_else(|failure| drop(self.shared.failed(failure)));
+    }
+
+    fn check_disk(&self) {
+        let Some(data_dir) = &self.shared.options.data_dir else { return };
+        let Ok(disk) = rustix::fs::statvfs(data_dir) else { return };
+        let is_full = disk.f_bavail * disk.f_frsize < DISK_RESERVE_BYTES;
+        self.shared.machine.borrow_mut().set_disk_is_full(is_full);
+    }
+
+    fn work_off(&self) {
+        self.background(|site, now| site.work_off(BACKGROUND_RECORDS_PER_TURN, now));
+    }
+
+    fn report_counters(&self) {
+        let shared = self.shared.clone();
+        actix_rt::spawn(async move {
+            while background(&shared, |site, now| {
+                site.report_counters(BACKGROUND_RECORDS_PER_TURN, now)
+            }) {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+
+    fn background(
+        &self,
+        turn: impl FnOnce(&mut Site, crate::domain::Timestamp) -> Option<Arc<crate::domain::Commit>>,
+    ) {
+        background(&self.shared, turn);
+    }
+
+    fn start_checkpoint(&self, told: Option<oneshot::Sender<bool>>) {
+        if self.checkpointing.replace(true) {
+            return;
+        }
+        let (shared, checkpointing) = (self.shared.clone(), self.checkpointing.clone());
+        actix_rt::spawn(async move {
+            let outcome = checkpointer::checkpoint(shared.clone()).await;
+            if let Err(error) = &outcome {
+                let site = shared.machine.borrow().id();
+                tracing::warn!(%site, %error, "checkpoint of site {site} failed: {error}");
+                shared.machine.borrow_mut().reset_log_bytes();
+            }
+            checkpointing.set(false);
+            if let Some(told) = told {
+                told.send(outcome.is_ok()).unwrap_or_default();
+            }
+        });
+    }
+
+    /// Throws the state away and builds it again from what is durable.
+    fn rebuild(&mut self, why: &'static str, context: &mut Context<Self>) {
+        if self.rebuilding {
+            return;
+        }
+        self.rebuilding = true;
+        let id = self.shared.machine.borrow().id();
+        tracing::error!(site = %id, why, "site {id} is rebuilt: {why}");
+        self.shared.machine.borrow_mut().discard();
+        for (_, active) in self.members.drain() {
+            // A full mailbox ends with its actor when the last address is gone.
+            active.address.try_send(Passivate).unwrap_or_default();
+        }
+        let shared = self.shared.clone();
+        let recovering = async move {
+            let log = shared.machine.borrow().log().clone();
+            log.settled().await;
+            let (store, journal) = (shared.loader.store().clone(), shared.journal.clone());
+            shared
+                .snapshots
+                .run(move |runtime| runtime.block_on(recover(&store, &*journal, id)))
+                .await
+        };
+        context.spawn(recovering.into_actor(self).map(|outcome, supervisor, _| {
+            match outcome {
+                Ok(Ok(recovered)) => {
+                    let mut machine = supervisor.shared.machine.borrow_mut();
+                    machine.replace(recovered.site, recovered.at);
+                    supervisor.rebuilding = false;
+                    metrics::counter!("site_rebuilds_total").increment(1);
+                }
+                Ok(Err(error)) => give_up(&error.to_string()),
+                Err(error) => give_up(&error.to_string()),
+            }
+        }));
+    }
+}
+
+/// What is durable cannot be read back: going on would be guessing.
+fn give_up(why: &str) -> ! {
+    eprintln!("guildhall: a site could not be rebuilt: {why}");
+    std::process::exit(78);
+}
+
+/// One background turn; true when there may be more to do.
+fn background(
+    shared: &Rc<Shared>,
+    turn: impl FnOnce(&mut Site, crate::domain::Timestamp) -> Option<Arc<crate::domain::Commit>>,
+) -> bool {
+    let mut machine = shared.machine.borrow_mut();
+    if machine.admit().is_err() {
+        return false;
+    }
+    match machine.guarded("background", turn) {
+        Ok(Some(commit)) => {
+            machine.submit(commit);
+            true
+        }
+        Ok(None) => false,
+        Err(failure) => {
+            drop(shared.failed(failure));
+            false
+        }
+    }
+}
+
+impl Actor for SiteSupervisor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Context<Self>) {
+        context.set_mailbox_capacity(SITE_MAILBOX_MAX);
+        context.run_interval(TICK, |supervisor, context| supervisor.tick(context));
+        let failures = self.shared.machine.borrow().log().failures();
+        let watch = async_watch(failures, context.address());
+        context.spawn(watch.into_actor(self));
+    }
+}
+
+/// Tells the supervisor when the writer lost what this generation handed over.
+async fn async_watch(
+    mut failures: tokio::sync::watch::Receiver<Option<u64>>,
+    supervisor: Addr<SiteSupervisor>,
+) {
+    while failures.changed().await.is_ok() {
+        let failed = *failures.borrow_and_update();
+        if failed.is_some() && supervisor.send(GenerationFailed).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct GenerationFailed;
+
+impl Handler<GenerationFailed> for SiteSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: GenerationFailed, context: &mut Context<Self>) {
+        self.rebuild("the journal did not take its commits", context);
+    }
+}
+
+impl Handler<Do> for SiteSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, message: Do, _: &mut Context<Self>) {
+        let Do { command, reply } = message;
+        let member = command.acting_member().and_then(|id| {
+            let machine = self.shared.machine.borrow();
+            machine.site().and_then(|site| site.find_member(id))
+        });
+        let Some(member) = member else { return self.shared.command(command, reply) };
+        let address = self.activate(member);
+        if let Err(refused) = address.try_send(Turn { command, reply }) {
+            let (Turn { reply, .. }, error) = match refused {
+                SendError::Full(turn) => (turn, CallError::Busy),
+                SendError::Closed(turn) => (turn, CallError::Undone),
+            };
+            self.members.remove(&member.0);
+            send(reply, Err(error));
+        }
+    }
+}
+
+impl Handler<Ask> for SiteSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, message: Ask, _: &mut Context<Self>) {
+        self.shared.query(message.query, message.reply);
+    }
+}
+
+impl Handler<Ingest> for SiteSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, message: Ingest, _: &mut Context<Self>) {
+        let Ingest { batch, reply } = message;
+        let mut machine = self.shared.machine.borrow_mut();
+        if let Err(error) = machine.admit() {
+            return send(reply, Err(error));
+        }
+        match machine.guarded("ingest", |site, now| site.ingest(batch, now)) {
+            Err(failure) => send(reply, Err(self.shared.failed(failure))),
+            Ok(Err(refusal)) => machine.refuse(reply, refusal),
+            Ok(Ok(intake)) => {
+                if let Some(commit) = intake.commit {
+                    machine.submit(commit);
+                }
+                machine.answer(reply, intake.answer);
+            }
+        }
+    }
+}
+
+impl Handler<Import> for SiteSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, message: Import, _: &mut Context<Self>) {
+        let Import { lines, reply } = message;
+        if self.imports.get() >= IMPORTS_AT_ONCE_MAX {
+            return send(reply, Err(CallError::Busy));
+        }
+        self.imports.set(self.imports.get() + 1);
+        let (shared, imports) = (self.shared.clone(), self.imports.clone());
+        actix_rt::spawn(async move {
+            match import(&shared, lines).await {
+                Ok(imported) => shared.machine.borrow().answer(reply, imported),
+                Err(error) => send(reply, Err(error)),
+            }
+            imports.set(imports.get() - 1);
+        });
+    }
+}
+
+/// Runs an import in slices, each a turn of its own, so that others get theirs in between.
+async fn import(shared: &Rc<Shared>, lines: ImportLines) -> Result<Imported, CallError> {
+    let mut all = Imported::default();
+    match lines {
+        ImportLines::Members(lines) => {
+            for slice in lines.chunks(IMPORT_LINES_PER_TURN) {
+                let turn = |site: &mut Site, now| Ok(site.import_members(slice, now));
+                import_slice(shared, &mut all, turn).await?;
+            }
+        }
+        ImportLines::Follows(lines) => {
+            for slice in lines.chunks(IMPORT_LINES_PER_TURN) {
+                let turn = |site: &mut Site, now| site.import_follows(slice, now);
+                import_slice(shared, &mut all, turn).await?;
+            }
+        }
+    }
+    Ok(all)
+}
+
+type SliceOutcome =
+    Result<crate::core::ingest::Intake<Imported>, Vec<crate::core::parts::PartKey>>;
+
+async fn import_slice(
+    shared: &Rc<Shared>,
+    all: &mut Imported,
+    turn: impl Fn(&mut Site, crate::domain::Timestamp) -> SliceOutcome,
+) -> Result<(), CallError> {
+    tokio::task::yield_now().await;
+    wait_for_room(shared).await?;
+    for _ in 0..crate::domain::limits::PAGE_IN_ROUNDS_MAX {
+        let outcome = {
+            let mut machine = shared.machine.borrow_mut();
+            let outcome = machine.guarded("import", |site, now| turn(site, now));
+            outcome.map_err(|failure| shared.failed(failure))?
+        };
+        match outcome {
+            Ok(intake) => {
+                if let Some(commit) = intake.commit {
+                    shared.machine.borrow_mut().submit(commit);
+                }
+                all.ids.extend(intake.answer.ids);
+                all.errors.extend(intake.answer.errors);
+                return Ok(());
+            }
+            Err(missing) => shared.bring_in(&missing).await?,
+        }
+    }
+    Err(CallError::Busy)
+}
+
+/// An import waits for the writer instead of being refused half-way.
+async fn wait_for_room(shared: &Rc<Shared>) -> Result<(), CallError> {
+    loop {
+        let admitted = shared.machine.borrow().admit();
+        match admitted {
+            Ok(()) => return Ok(()),
+            Err(CallError::Busy) => {
+                let log = shared.machine.borrow().log().clone();
+                log.settled().await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+impl Handler<CheckpointNow> for SiteSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, message: CheckpointNow, _: &mut Context<Self>) {
+        self.start_checkpoint(Some(message.0));
+    }
+}
+
+impl Handler<Inspect> for SiteSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, message: Inspect, _: &mut Context<Self>) {
+        message.0(self.shared.machine.borrow().site());
+    }
+}
+
+impl Handler<ObserveSite> for SiteSupervisor {
+    type Result = MessageResult<ObserveSite>;
+
+    fn handle(&mut self, _: ObserveSite, _: &mut Context<Self>) -> Self::Result {
+        let machine = self.shared.machine.borrow();
+        let site = machine.site();
+        MessageResult(SiteState {
+            members: site.map_or(0, Site::members_len),
+            members_active: self.members.len(),
+            entries_in_memory: site.map_or(0, Site::entries_len),
+            commit: site.map_or(0, Site::commit),
+            seq: site.map_or(0, Site::seq),
+            generation: machine.generation(),
+        })
+    }
+}

@@ -1,0 +1,121 @@
+//! Wiring: which part gets which, in which order they start and stop. Decides nothing of its own.
+//!
+//! Starting: settings are read, the data directory is claimed and the address reserved before
+//! anything is written. Stopping: doors first, then sockets, then sites, then the writer.
+
+mod address;
+pub mod admin;
+pub mod admin_socket;
+mod engine;
+mod first_start;
+mod life;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::{io, thread};
+
+use actix_rt::System;
+use thiserror::Error;
+
+use self::address::Reserved;
+use self::admin::{AdminAnswer, AdminRequest};
+use self::admin_socket::AdminServer;
+use self::engine::{Engine, Purpose};
+use self::life::{Life, Signals};
+use crate::actors::data_dir::{self, Claim, DataDir, DataDirError};
+use crate::actors::registry::RegistryError;
+use crate::config::Config;
+use crate::journal::JournalError;
+use crate::telemetry::{self, Metrics, TelemetryError};
+
+/// Why nothing is served. Each is one line: what, where, what to do.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error("cannot listen on {address}: {reason}: choose another --listen")]
+    Address { address: SocketAddr, reason: io::Error },
+    #[error("{}: {reason}", path.display())]
+    File { path: PathBuf, reason: io::Error },
+    #[error(
+        "no data directory at {path}: start `guildhall serve` once, or name it with --data-dir"
+    )]
+    NoDataDir { path: String },
+    #[error("{place}: {reason}: restore the data directory from a backup")]
+    Journal { place: String, reason: JournalError },
+    #[error("{place}: {reason}")]
+    Registry { place: String, reason: RegistryError },
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    #[error("the system refused: {0}")]
+    System(#[from] io::Error),
+}
+
+/// A server's whole life; answers once it has drained.
+pub fn serve(config: Config) -> Result<(), StartError> {
+    telemetry::start_logging(&config.log);
+    let metrics = Metrics::install()?;
+    let claim = data_dir::claim(&config.data_dir)?;
+    let reserved = address::reserve(config.listen)?;
+    let data_dir = match claim {
+        Claim::Held(data_dir) => data_dir,
+        Claim::Vacant(vacant) => vacant.create()?,
+    };
+    System::new().block_on(live(config, metrics, data_dir, reserved))
+}
+
+async fn live(
+    config: Config,
+    _metrics: Metrics,
+    data_dir: DataDir,
+    reserved: Reserved,
+) -> Result<(), StartError> {
+    let mut signals = Signals::listen()?;
+    let life = Life::default();
+    let mut engine = tokio::select! {
+        opened = Engine::open(&config, data_dir, Purpose::Serve) => opened?,
+        () = signals.next() => return Ok(()),
+    };
+    first_start::complete(&config, &mut engine).await?;
+    let socket = engine.data_dir.admin_socket();
+    let admin = AdminServer::start(&socket, engine.admin())
+        .map_err(|reason| StartError::File { path: socket, reason })?;
+    let address = reserved.address;
+    let _listener = reserved.listen()?;
+    life.serve();
+    println!("guildhall listening on http://{address}");
+    signals.next().await;
+    life.drain();
+    thread::spawn(life::end_late);
+    tokio::select! {
+        () = engine.close() => {}
+        () = signals.next() => tracing::warn!("stopped at once by a second signal"),
+    }
+    drop(admin);
+    Ok(())
+}
+
+/// Answers an admin request from the data directory of a stopped server.
+pub fn answer_stopped(config: &Config, request: AdminRequest) -> Result<AdminAnswer, StartError> {
+    telemetry::start_logging("warn");
+    let data_dir = match data_dir::claim(&config.data_dir)? {
+        Claim::Held(data_dir) => data_dir,
+        Claim::Vacant(_) => {
+            return Err(StartError::NoDataDir { path: config.data_dir.display().to_string() });
+        }
+    };
+    let purpose = match request {
+        AdminRequest::Verify { .. } => Purpose::Verify,
+        AdminRequest::CreateKey { .. }
+        | AdminRequest::ListKeys { .. }
+        | AdminRequest::RevokeKey { .. }
+        | AdminRequest::CreateSite { .. }
+        | AdminRequest::ListSites {} => Purpose::LookAfter,
+    };
+    System::new().block_on(async {
+        let engine = Engine::open(config, data_dir, purpose).await?;
+        let answer = engine.admin().answer(request).await;
+        engine.close().await;
+        Ok(answer)
+    })
+}

@@ -1,0 +1,130 @@
+//! What the HTTP doors ask of the process.
+
+use std::sync::Arc;
+
+use futures_util::future::LocalBoxFuture;
+use uuid::Uuid;
+
+use super::engine::now;
+use super::life::Life;
+use super::sites::{OpenSite, Sites};
+use crate::actors::handle::{CallError, Caller, SiteHandle};
+use crate::actors::registry::Registry;
+use crate::domain::{EndpointId, MemberId, SiteId, Timestamp};
+use crate::http::Front;
+use crate::http::front::{EndpointSecret, IssuedToken, RecordsFault, RecordsPage};
+use crate::journal::JournalError;
+use crate::telemetry::Metrics;
+use crate::webhook::guard::Guard;
+use crate::webhook::signature::Secret;
+use crate::webhook::vault::Vault;
+
+pub struct ProcessFront {
+    pub registry: Registry,
+    pub sites: Sites,
+    pub guard: Guard,
+    pub vault: Arc<Vault>,
+    pub metrics: Metrics,
+    pub life: Life,
+}
+
+impl Front for ProcessFront {
+    fn authenticate(&self, credential: &str) -> Option<Caller> {
+        self.registry.authenticate(credential, now())
+    }
+
+    fn site(&self, site: SiteId) -> Option<SiteHandle> {
+        self.registry.site(site)
+    }
+
+    fn issue_member_token(&self, site: SiteId, member: MemberId) -> Option<IssuedToken> {
+        match self.registry.issue_member_token(site, member, now()) {
+            Ok((access_token, expires_in_seconds)) => {
+                Some(IssuedToken { access_token, expires_in_seconds })
+            }
+            Err(error) => {
+                tracing::error!(%site, %member, "no token for member {member}: {error}");
+                None
+            }
+        }
+    }
+
+    fn records_after(
+        &self,
+        site: SiteId,
+        after: u64,
+        limit: usize,
+    ) -> LocalBoxFuture<'static, Result<RecordsPage, RecordsFault>> {
+        let site = self.sites.get(site);
+        Box::pin(async move {
+            match site {
+                Some(site) => records_of(&site, after, limit).await,
+                None => Err(RecordsFault::Call(CallError::Stopped)),
+            }
+        })
+    }
+
+    fn new_endpoint_secret(&self, endpoint: EndpointId) -> EndpointSecret {
+        let secret = Secret::generate();
+        EndpointSecret { text: secret.reveal(), sealed: self.vault.seal(endpoint, &secret) }
+    }
+
+    fn check_receiver(&self, url: String) -> LocalBoxFuture<'static, Result<(), String>> {
+        let guard = self.guard.clone();
+        Box::pin(async move {
+            guard.check_url(&url).await.map(|_| ()).map_err(|refusal| refusal.to_string())
+        })
+    }
+
+    fn metrics_text(&self) -> String {
+        self.metrics.render()
+    }
+
+    fn readiness(&self) -> Result<(), String> {
+        self.life.readiness()
+    }
+
+    fn now(&self) -> Timestamp {
+        now()
+    }
+
+    fn new_uuid(&self) -> Uuid {
+        Uuid::new_v4()
+    }
+}
+
+/// The durable seq is read first: what is told as durable then is in the page or before it.
+async fn records_of(
+    site: &OpenSite,
+    after: u64,
+    limit: usize,
+) -> Result<RecordsPage, RecordsFault> {
+    let durable_seq = site.log.durable().seq;
+    match site.log.records_after(after, limit).await {
+        Ok(records) if starts_late(after, &records) => Err(trimmed(site).await),
+        Ok(records) => {
+            let incarnation = site.journal.incarnation();
+            Ok(RecordsPage { incarnation, records, durable_seq })
+        }
+        Err(JournalError::Trimmed { .. }) => Err(trimmed(site).await),
+        Err(error) => Err(unreadable(site, &error)),
+    }
+}
+
+/// Records are dense, so a first one that is not the next one shows that some are gone.
+fn starts_late(after: u64, records: &[crate::domain::WrittenRecord]) -> bool {
+    records.first().is_some_and(|record| record.seq > after + 1)
+}
+
+async fn trimmed(site: &OpenSite) -> RecordsFault {
+    match site.journal.position(site.handle.site()).await {
+        Ok(position) => RecordsFault::Trimmed { floor: position.first_seq.saturating_sub(1) },
+        Err(error) => unreadable(site, &error),
+    }
+}
+
+fn unreadable(site: &OpenSite, error: &JournalError) -> RecordsFault {
+    let id = site.handle.site();
+    tracing::error!(site = %id, "events of site {id} cannot be read: {error}");
+    RecordsFault::Call(CallError::Internal)
+}

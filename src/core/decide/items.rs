@@ -1,0 +1,88 @@
+//! Items and likes.
+
+use std::sync::Arc;
+
+use super::counters::Increase;
+use super::refuse::{conflict, item_not_found, limit};
+use super::{Answering, Decided, Decision};
+use crate::core::counters::KeyNumber;
+use crate::core::site::{LIKES_GIVEN, LIKES_RECEIVED, Site};
+use crate::domain::command::ItemDetails;
+use crate::domain::id::ItemOrdinal;
+use crate::domain::limits::{ITEMS_PER_SITE_MAX, LIKES_PER_MEMBER_MAX};
+use crate::domain::{AppId, Change, Event, ItemKey, MemberId, Timestamp};
+
+impl Site {
+    pub(super) fn decide_put_item(&self, key: &ItemKey, details: &ItemDetails) -> Decided {
+        if let Some(author) = details.author {
+            self.member(author)?;
+        }
+        let Some(ordinal) = self.items.find(key) else {
+            limit(self.items.len(), ITEMS_PER_SITE_MAX, "ITEM_LIMIT", "items of this site")?;
+            let ordinal = ItemOrdinal(self.items.len() as u32);
+            let (item, details) = (Arc::new(key.clone()), details.clone());
+            let created = Event::ItemCreated { ordinal, item, details };
+            return Ok(Decision::new(vec![created], Answering::Item(ordinal.0)));
+        };
+        let item = self.item(ordinal)?;
+        if item.details == *details {
+            return Ok(Decision::already(Answering::Item(ordinal)));
+        }
+        if item.details.author != details.author && !item.likers.is_empty() {
+            let detail = "an item that is liked keeps its author".to_owned();
+            return Err(conflict("ITEM_AUTHOR_IMMUTABLE", detail).into());
+        }
+        let updated = Event::ItemUpdated { item: item.key.clone(), details: details.clone() };
+        Ok(Decision::new(vec![updated], Answering::Item(ordinal)))
+    }
+
+    pub(super) fn decide_like(&self, liker: MemberId, key: &ItemKey, now: Timestamp) -> Decided {
+        let member = self.social_member(liker)?;
+        let ordinal = self.items.find(key).ok_or_else(|| item_not_found(key))?;
+        let (graph, item) = self.graph_and_item(member, ordinal)?;
+        if graph.likes(ordinal) {
+            return Ok(Decision::already(Answering::Item(ordinal)));
+        }
+        limit(graph.likes_len(), LIKES_PER_MEMBER_MAX, "LIKE_LIMIT", "likes")?;
+        let author = item.details.author;
+        let mut events = vec![Event::ItemLiked { item: item.key.clone(), liker, author }];
+        self.built_in_awards(member, LIKES_GIVEN, now, &mut events);
+        if let Some(author) = self.items.author(ordinal) {
+            self.built_in_awards(author, LIKES_RECEIVED, now, &mut events);
+        }
+        let changes = self.built_in_keys();
+        Ok(Decision { events, changes, answering: Answering::Item(ordinal) })
+    }
+
+    pub(super) fn decide_unlike(&self, liker: MemberId, key: &ItemKey) -> Decided {
+        let member = self.member(liker)?;
+        let ordinal = self.items.find(key).ok_or_else(|| item_not_found(key))?;
+        let (graph, item) = self.graph_and_item(member, ordinal)?;
+        if !graph.likes(ordinal) {
+            return Ok(Decision::already(Answering::Item(ordinal)));
+        }
+        let (item, author) = (item.key.clone(), item.details.author);
+        let events = vec![Event::ItemUnliked { item, liker, author }];
+        Ok(Decision::new(events, Answering::Item(ordinal)))
+    }
+
+    /// Names the built-in counters once, in the first commit that needs them.
+    fn built_in_keys(&self) -> Vec<Change> {
+        let app = AppId::built_in();
+        let unnamed = [LIKES_GIVEN, LIKES_RECEIVED].into_iter();
+        let unnamed = unnamed.filter(|key| self.keys.find(&app, key).is_none());
+        let numbered = (self.keys.len() as KeyNumber..).zip(unnamed);
+        let named = numbered.map(|(number, key)| {
+            let (app, key) = (app.clone(), key.to_owned());
+            Change::CounterKeyNamed { number, app, key }
+        });
+        named.collect()
+    }
+
+    fn built_in_awards(&self, member: u32, key: &str, now: Timestamp, into: &mut Vec<Event>) {
+        if let Some(number) = self.keys.find(&AppId::built_in(), key) {
+            let old = self.counters.count(member, number);
+            self.awards(Increase { member, key: number, old, new: old + 1 }, now, into);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Deciding: looks at the state, changes nothing, answers with events or a refusal. No events means
+//! "already so".
+
+mod badges;
+mod counters;
+mod items;
+mod members;
+mod refuse;
+
+use std::sync::Arc;
+
+pub(super) use self::counters::Increase;
+use self::counters::{Increment, SetCounter};
+use self::members::slug_of;
+use self::refuse::{forbidden, limit, need};
+pub(super) use self::refuse::{item_not_found, member_not_found};
+use super::badges::BadgeNumber;
+use super::entries::GraphView;
+use super::items::Item;
+use super::parts::PartKey;
+use super::site::Site;
+use super::turn::Stop;
+use crate::domain::command::{Command, NewEndpoint};
+use crate::domain::event::{Endpoint, MemberOrigin};
+use crate::domain::limits::ENDPOINTS_PER_SITE_MAX;
+use crate::domain::profile::{ActivityStatus, Status};
+use crate::domain::{AppId, BadgeId, Change, EndpointId, Event, MemberId, Refusal, Timestamp};
+
+/// How long a rotated secret keeps signing beside the new one.
+const SECRET_OVERLAP_MS: i64 = 24 * 3_600 * 1_000;
+
+/// What a command leads to, not yet applied.
+#[derive(Clone, Debug)]
+pub(super) struct Decision {
+    pub events: Vec<Event>,
+    pub changes: Vec<Change>,
+    pub answering: Answering,
+}
+
+/// What the caller is told afterwards.
+#[derive(Clone, Debug)]
+pub(super) enum Answering {
+    Done,
+    Member(u32),
+    Item(u32),
+    Counters { member: u32, app: AppId, duplicate: bool },
+    Badge(BadgeNumber),
+    Assignment { member: u32, badge: BadgeNumber },
+    Endpoint(EndpointId),
+}
+
+impl Decision {
+    fn new(events: Vec<Event>, answering: Answering) -> Decision {
+        Decision { events, changes: Vec::new(), answering }
+    }
+
+    fn already(answering: Answering) -> Decision {
+        Decision::new(Vec::new(), answering)
+    }
+}
+
+type Decided = Result<Decision, Stop>;
+
+impl Site {
+    pub(super) fn decide(&self, command: &Command, now: Timestamp) -> Decided {
+        match command {
+            Command::CreateMember(new) => {
+                let events = vec![self.member_created(new, MemberOrigin::Creation, now)?];
+                Ok(Decision::new(events, Answering::Member(self.directory.len() as u32)))
+            }
+            Command::UpdateProfile { member, patch } => self.decide_update(*member, patch, now),
+            Command::Follow { follower, followed } => self.decide_follow(*follower, *followed),
+            Command::Unfollow { follower, followed } => self.decide_unfollow(*follower, *followed),
+            Command::PutItem { item, details } => self.decide_put_item(item, details),
+            Command::Like { liker, item } => self.decide_like(*liker, item, now),
+            Command::Unlike { liker, item } => self.decide_unlike(*liker, item),
+            Command::SetCounter { app, member, key, public, count } => {
+                let set = SetCounter { app, member: *member, key, public: *public, count: *count };
+                self.decide_set_counter(set, now)
+            }
+            Command::IncrementCounter { app, member, key, delta, op_id } => {
+                let increment = Increment { app, member: *member, key, delta: *delta };
+                self.decide_increment(increment, *op_id, now)
+            }
+            Command::CreateBadge(new) => self.decide_create_badge(new, now),
+            Command::DeleteBadge { badge } => {
+                self.badge(*badge)?;
+                Ok(Decision::new(vec![Event::BadgeDeleted { badge: *badge }], Answering::Done))
+            }
+            Command::AssignBadge { badge, member } => self.decide_assign(*badge, *member, now),
+            Command::UnassignBadge { assignment } => self.decide_unassign(*assignment),
+            Command::CreateEndpoint(new) => self.decide_create_endpoint(new, now),
+            Command::DeleteEndpoint { endpoint } => {
+                self.endpoint(*endpoint)?;
+                let deleted = Event::EndpointDeleted { endpoint: *endpoint };
+                Ok(Decision::new(vec![deleted], Answering::Done))
+            }
+            Command::RotateEndpointSecret { endpoint, sealed_secret } => {
+                self.endpoint(*endpoint)?;
+                let rotated = Event::EndpointSecretRotated {
+                    endpoint: *endpoint,
+                    sealed_secret: sealed_secret.clone(),
+                    overlap_until: now.plus_ms(SECRET_OVERLAP_MS),
+                };
+                Ok(Decision::new(vec![rotated], Answering::Endpoint(*endpoint)))
+            }
+            Command::DisableEndpoint { endpoint, reason } => {
+                let (endpoint, reason) = (*endpoint, reason.clone());
+                if self.endpoint(endpoint)?.disabled.is_some() {
+                    return Ok(Decision::already(Answering::Endpoint(endpoint)));
+                }
+                let disabled = Event::EndpointDisabled { endpoint, reason };
+                Ok(Decision::new(vec![disabled], Answering::Endpoint(endpoint)))
+            }
+        }
+    }
+
+    fn decide_create_endpoint(&self, new: &NewEndpoint, now: Timestamp) -> Decided {
+        let endpoints = self.endpoints.len();
+        limit(endpoints, ENDPOINTS_PER_SITE_MAX, "ENDPOINT_LIMIT", "webhook endpoints")?;
+        let endpoint = Endpoint {
+            id: new.id,
+            url: new.url.clone(),
+            event_types: new.event_types.clone(),
+            sealed_secret: new.sealed_secret.clone(),
+            previous_secret: None,
+            // Its own creation is the last event that it does not get.
+            after_seq: self.seq + 1,
+            created_at: now,
+            disabled: None,
+        };
+        let created = Event::EndpointCreated { endpoint: Arc::new(endpoint) };
+        Ok(Decision::new(vec![created], Answering::Endpoint(new.id)))
+    }
+
+    pub(super) fn member(&self, id: MemberId) -> Result<u32, Refusal> {
+        self.directory.find(id, &self.counters).ok_or_else(|| member_not_found(id))
+    }
+
+    /// A member that acts socially: approved and not muted.
+    fn social_member(&self, id: MemberId) -> Result<u32, Refusal> {
+        let member = self.member(id)?;
+        let row = self.directory.row(member);
+        match row.status {
+            Status::Approved => {}
+            Status::Pending => return Err(forbidden("MEMBER_PENDING", "is not approved yet")),
+            Status::Blocked => return Err(forbidden("MEMBER_BLOCKED", "is blocked")),
+            Status::Offline => return Err(forbidden("MEMBER_OFFLINE", "is disconnected")),
+        }
+        match row.activity {
+            ActivityStatus::Active => Ok(member),
+            ActivityStatus::Muted => Err(forbidden("MEMBER_MUTED", "is muted")),
+        }
+    }
+
+    pub(super) fn graph(&self, member: u32) -> Result<GraphView<'_>, Stop> {
+        let stored_commit = self.directory.row(member).graph_commit;
+        self.entries.graph(member, stored_commit).ok_or_else(|| need(PartKey::Graph(member)))
+    }
+
+    pub(super) fn item(&self, item: u32) -> Result<&Item, Stop> {
+        self.items.whole(item).ok_or_else(|| need(PartKey::Item(item)))
+    }
+
+    /// Both at once, so that what is missing is loaded in one go.
+    fn graph_and_item(&self, member: u32, item: u32) -> Result<(GraphView<'_>, &Item), Stop> {
+        match (self.graph(member), self.item(item)) {
+            (Ok(graph), Ok(item)) => Ok((graph, item)),
+            (Err(_), Err(_)) => Err(Stop::Need(vec![PartKey::Graph(member), PartKey::Item(item)])),
+            (Err(stop), Ok(_)) | (Ok(_), Err(stop)) => Err(stop),
+        }
+    }
+
+    pub(super) fn badge(&self, id: BadgeId) -> Result<BadgeNumber, Refusal> {
+        self.badges.number(id).ok_or_else(|| {
+            let detail = format!("badge {id} is not known");
+            Refusal::NotFound { code: "BADGE_NOT_FOUND", detail }
+        })
+    }
+
+    pub(super) fn endpoint(&self, id: EndpointId) -> Result<&Arc<Endpoint>, Refusal> {
+        self.endpoints.get(&id).ok_or_else(|| {
+            let detail = format!("webhook endpoint {id} is not known");
+            Refusal::NotFound { code: "ENDPOINT_NOT_FOUND", detail }
+        })
+    }
+}
+

@@ -1,0 +1,352 @@
+//! The delivery of one site's events to one endpoint, as a machine of values: it is told what there
+//! is to read, how tries ended and what time it is, and says what to send, store and wait for.
+//! No clock, no randomness, no I/O. Nothing is ever skipped: losing stored progress only repeats.
+
+mod outcome;
+mod progress;
+mod schedule;
+mod select;
+
+use std::collections::BTreeMap;
+
+use crate::domain::{Timestamp, limits};
+
+pub use progress::{Parked, Progress};
+pub use schedule::{AttemptResult, Jitter, Schedule};
+
+/// What an operator may choose for an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliverySettings {
+    /// Deliveries on their way at once while all is well.
+    pub window: usize,
+    pub schedule: Schedule,
+    /// Events set aside before the endpoint itself is held to be at fault.
+    pub parked_max: usize,
+}
+
+impl Default for DeliverySettings {
+    fn default() -> Self {
+        DeliverySettings {
+            window: limits::DELIVERY_WINDOW_DEFAULT,
+            schedule: Schedule::default(),
+            parked_max: limits::DELIVERY_PARKED_MAX,
+        }
+    }
+}
+
+/// One delivery to start now. Its result must come back through [`Delivery::attempted`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Send {
+    pub seq: u64,
+    /// Set aside earlier: the event may have to be read again.
+    pub origin: Origin,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Fresh,
+    Parked,
+}
+
+/// How one delivery ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    pub seq: u64,
+    pub result: AttemptResult,
+    pub jitter: Jitter,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DisableReason {
+    /// The receiver answered 410.
+    Gone,
+    /// Nothing was accepted for days.
+    OnlyFailures,
+}
+
+impl DisableReason {
+    pub fn text(self) -> &'static str {
+        match self {
+            DisableReason::Gone => "the receiver answered 410 Gone",
+            DisableReason::OnlyFailures => "no delivery succeeded for 5 days",
+        }
+    }
+}
+
+/// What the shell has to do now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Actions {
+    pub send: Vec<Send>,
+    /// Records after this seq are wanted, if there are any.
+    pub read_after: Option<u64>,
+    pub persist: Option<Progress>,
+    /// Call [`Delivery::tick`] again at this time at the latest.
+    pub wake_at: Option<Timestamp>,
+    /// Told once; the cursor stays.
+    pub disable: Option<DisableReason>,
+    /// Events given up after their last try.
+    pub exhausted: Vec<u64>,
+}
+
+/// Records that nobody can read any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    pub first_seq: u64,
+    pub last_seq: u64,
+}
+
+/// How the endpoint is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// All is well but for this many endpoint faults in a row.
+    Closed { faults: u32 },
+    /// Held back: nothing is sent before this time.
+    Open { next_try_at: Timestamp },
+    /// Being tried: few at once, more with each success.
+    HalfOpen { allowed: usize, accepted: u32, suspect: Option<u64> },
+    /// Nothing is sent any more; a wait that was under way is kept for the next start.
+    Stopped { next_try_at: Option<Timestamp> },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Waiting,
+    Sent,
+    Done,
+}
+
+/// An event above the cursor that the endpoint takes.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    stage: Stage,
+    /// Endpoint faults that this very event met.
+    faults: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Flight {
+    origin: Origin,
+    /// Which time the endpoint was tried; faults of an earlier time are not counted again.
+    round: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Unsaved {
+    results: u32,
+    due_at: Timestamp,
+}
+
+/// The delivery of one endpoint.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    settings: DeliverySettings,
+    cursor: u64,
+    read_through: u64,
+    slots: BTreeMap<u64, Slot>,
+    parked: BTreeMap<u64, Parked>,
+    flights: BTreeMap<u64, Flight>,
+    phase: Phase,
+    round: u32,
+    attempts: u32,
+    failing_since: Option<Timestamp>,
+    unsaved: Option<Unsaved>,
+    disable: Option<DisableReason>,
+    exhausted: Vec<u64>,
+}
+
+impl Delivery {
+    pub fn new(settings: DeliverySettings, progress: Progress) -> Delivery {
+        assert!(settings.window > 0, "a delivery needs a window");
+        let above = progress.done_above.into_iter().filter(|seq| *seq > progress.cursor);
+        let done = |seq| (seq, Slot { stage: Stage::Done, faults: 0 });
+        let phase = match progress.next_try_at {
+            Some(next_try_at) => Phase::Open { next_try_at },
+            None => Phase::Closed { faults: 0 },
+        };
+        Delivery {
+            settings,
+            cursor: progress.cursor,
+            read_through: progress.cursor,
+            slots: above.map(done).collect(),
+            parked: progress.parked.into_iter().map(|parked| (parked.seq, parked)).collect(),
+            flights: BTreeMap::new(),
+            phase,
+            round: 0,
+            attempts: progress.attempts,
+            failing_since: progress.failing_since,
+            unsaved: None,
+            disable: None,
+            exhausted: Vec::new(),
+        }
+    }
+
+    /// What would be stored now.
+    pub fn progress(&self) -> Progress {
+        let done = self.slots.iter().filter(|(_, slot)| slot.stage == Stage::Done);
+        Progress {
+            cursor: self.cursor,
+            done_above: done.map(|(seq, _)| *seq).collect(),
+            parked: self.parked.values().copied().collect(),
+            failing_since: self.failing_since,
+            attempts: self.attempts,
+            next_try_at: match self.phase {
+                Phase::Open { next_try_at } => Some(next_try_at),
+                Phase::Stopped { next_try_at } => next_try_at,
+                Phase::Closed { .. } | Phase::HalfOpen { .. } => None,
+            },
+        }
+    }
+
+    pub fn cursor(&self) -> u64 {
+        self.cursor
+    }
+
+    pub fn read_through(&self) -> u64 {
+        self.read_through
+    }
+
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    pub fn in_flight(&self) -> usize {
+        self.flights.len()
+    }
+
+    pub fn parked(&self) -> usize {
+        self.parked.len()
+    }
+
+    /// Whether the event of this seq will be sent again without being read again.
+    pub fn keeps(&self, seq: u64) -> bool {
+        self.slots.get(&seq).is_some_and(|slot| slot.stage != Stage::Done)
+    }
+
+    /// Nothing to send, nothing to try again, nothing to store: the shell may let go.
+    pub fn is_idle(&self) -> bool {
+        self.slots.is_empty()
+            && self.parked.is_empty()
+            && self.flights.is_empty()
+            && self.unsaved.is_none()
+            && matches!(self.phase, Phase::Closed { .. } | Phase::HalfOpen { .. })
+    }
+
+    /// The log was read up to and with `through`; of what was new in it, `matching` is wanted.
+    pub fn records(&mut self, through: u64, matching: &[u64], now: Timestamp) {
+        for seq in matching.iter().copied().filter(|seq| *seq > self.read_through) {
+            assert!(seq <= through, "record {seq} lies beyond what was read");
+            if !self.parked.contains_key(&seq) {
+                self.slots.entry(seq).or_insert(Slot { stage: Stage::Waiting, faults: 0 });
+            }
+        }
+        self.read_through = self.read_through.max(through);
+        self.advance(now);
+    }
+
+    /// The log begins at `oldest_seq` now. What lay between is gone, and told.
+    pub fn skip_to(&mut self, oldest_seq: u64, now: Timestamp) -> Option<Skipped> {
+        let skipped = Skipped { first_seq: self.read_through + 1, last_seq: oldest_seq - 1 };
+        if skipped.first_seq > skipped.last_seq {
+            return None;
+        }
+        self.records(skipped.last_seq, &[], now);
+        Some(skipped)
+    }
+
+    /// A parked event that was to be sent can no longer be read.
+    pub fn lost(&mut self, seq: u64, now: Timestamp) {
+        self.flights.remove(&seq);
+        self.parked.remove(&seq);
+        if let Some(slot) = self.slots.get_mut(&seq) {
+            slot.stage = Stage::Done;
+        }
+        self.note_result(now);
+        self.advance(now);
+    }
+
+    /// A delivery ended.
+    pub fn attempted(&mut self, attempt: Attempt, now: Timestamp) {
+        let Some(flight) = self.flights.remove(&attempt.seq) else { return };
+        self.note_result(now);
+        match attempt.result {
+            AttemptResult::Delivered => self.delivered(attempt, flight, now),
+            AttemptResult::EventFault => self.event_fault(attempt, flight, now),
+            AttemptResult::EndpointFault => self.endpoint_fault(attempt, flight, now),
+            AttemptResult::Throttled { .. } => self.hold(attempt, flight, now),
+            AttemptResult::Gone => {
+                self.put_back(attempt.seq, flight);
+                self.stop_for(DisableReason::Gone);
+            }
+        }
+        self.advance(now);
+    }
+
+    /// Storing failed: what was handed out by [`Delivery::tick`] is to be stored again.
+    pub fn not_persisted(&mut self, now: Timestamp) {
+        self.note_result(now);
+    }
+
+    /// Nothing new is sent from here on; what is on its way may still end.
+    pub fn stop(&mut self) {
+        self.phase = Phase::Stopped { next_try_at: self.progress().next_try_at };
+    }
+
+    /// What is to be done now, and when to ask again.
+    pub fn tick(&mut self, now: Timestamp) -> Actions {
+        if let Phase::Open { next_try_at } = self.phase
+            && now >= next_try_at
+        {
+            self.phase = Phase::HalfOpen { allowed: 1, accepted: 0, suspect: None };
+        }
+        let send = self.select(now);
+        let persist = self.take_unsaved(now);
+        Actions {
+            read_after: self.wants_records().then_some(self.read_through),
+            wake_at: self.wake_at(now),
+            disable: self.disable.take(),
+            exhausted: std::mem::take(&mut self.exhausted),
+            send,
+            persist,
+        }
+    }
+}
+
+/// The watermark, and when it is worth storing.
+impl Delivery {
+    fn advance(&mut self, now: Timestamp) {
+        while let Some(first) = self.slots.first_entry() {
+            if first.get().stage != Stage::Done || *first.key() > self.read_through {
+                break;
+            }
+            first.remove();
+        }
+        let first = self.slots.first_key_value().map(|(seq, _)| seq - 1);
+        let reached = first.map_or(self.read_through, |seq| seq.min(self.read_through));
+        assert!(reached >= self.cursor, "the cursor never goes back");
+        if reached > self.cursor {
+            self.cursor = reached;
+            self.note_unsaved(now.plus_ms(limits::DELIVERY_PERSIST_SKIPPED_MS));
+        }
+    }
+
+    fn note_result(&mut self, now: Timestamp) {
+        self.note_unsaved(now.plus_ms(limits::DELIVERY_PERSIST_MS));
+        if let Some(unsaved) = &mut self.unsaved {
+            unsaved.results += 1;
+        }
+    }
+
+    fn note_unsaved(&mut self, due_at: Timestamp) {
+        let unsaved = self.unsaved.get_or_insert(Unsaved { results: 0, due_at });
+        unsaved.due_at = unsaved.due_at.min(due_at);
+    }
+
+    fn take_unsaved(&mut self, now: Timestamp) -> Option<Progress> {
+        let unsaved = self.unsaved?;
+        if now < unsaved.due_at && unsaved.results < limits::DELIVERY_PERSIST_RESULTS {
+            return None;
+        }
+        self.unsaved = None;
+        Some(self.progress())
+    }
+}

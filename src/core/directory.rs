@@ -1,0 +1,194 @@
+//! The rows that are always in memory: one per member, and the indexes over them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::domain::event::MemberFacts;
+use crate::domain::profile::{ActivityStatus, PrivacyStatus, Status};
+use crate::domain::{MemberId, Timestamp};
+
+use super::chunked::Chunked;
+use super::counters::Counters;
+use super::hash_index::{HashIndex, spread};
+
+/// What is known of a member without reading its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Hash of the lower-case login e-mail; 0 for none.
+    pub email: u128,
+    /// Hash of the slug; 0 for none.
+    pub slug: u128,
+    /// The nickname in lower case, as it is sorted and searched.
+    pub nickname: Option<Arc<str>>,
+    pub created_at: Timestamp,
+    /// Seq of the newest record in this member's channel.
+    pub last_seq: u64,
+    /// The member's own sequence.
+    pub member_seq: u64,
+    /// Commit of the last change of the facts, and of the graph (0: never had an edge).
+    pub facts_commit: u64,
+    pub graph_commit: u64,
+    pub status: Status,
+    pub privacy: PrivacyStatus,
+    pub activity: ActivityStatus,
+}
+
+/// Hash under which an e-mail, slug or item is found; stable, because it is stored.
+pub fn text_hash(text: &str) -> u128 {
+    // Zero stands for "none".
+    xxh3_128(text.as_bytes()).max(1)
+}
+
+pub fn email_hash(email: &str) -> u128 {
+    text_hash(&email.to_lowercase())
+}
+
+impl Row {
+    pub fn of(facts: &MemberFacts, commit: u64) -> Row {
+        Row {
+            email: facts.login_email.as_deref().map_or(0, email_hash),
+            slug: facts.slug.as_deref().map_or(0, text_hash),
+            nickname: facts.profile.nickname.as_ref().map(|name| name.to_lowercase().into()),
+            created_at: facts.created_at,
+            last_seq: 0,
+            member_seq: 0,
+            facts_commit: commit,
+            graph_commit: 0,
+            status: facts.status,
+            privacy: facts.privacy,
+            activity: facts.activity,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Directory {
+    rows: Chunked<Row>,
+    ids: HashIndex,
+    emails: HashIndex,
+    slugs: HashIndex,
+    /// By nickname, then ordinal; members without a nickname are not in it.
+    nicknames: BTreeSet<(Arc<str>, u32)>,
+}
+
+impl Directory {
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    #[inline]
+    pub fn find(&self, id: MemberId, counters: &Counters) -> Option<u32> {
+        self.ids.find(spread(id.as_u128()), |ordinal| counters.id(ordinal) == id)
+    }
+
+    pub fn find_email(&self, email: u128) -> Option<u32> {
+        self.emails.find(spread(email), |ordinal| self.rows[ordinal].email == email)
+    }
+
+    pub fn find_slug(&self, slug: u128) -> Option<u32> {
+        self.slugs.find(spread(slug), |ordinal| self.rows[ordinal].slug == slug)
+    }
+
+    #[inline]
+    pub fn row(&self, member: u32) -> &Row {
+        &self.rows[member]
+    }
+
+    #[inline]
+    pub fn row_mut(&mut self, member: u32) -> &mut Row {
+        &mut self.rows[member]
+    }
+
+    /// Adds the next member; its ordinal is the number of rows before.
+    pub fn push(&mut self, id: MemberId, row: Row) -> u32 {
+        let member = u32::try_from(self.rows.len()).expect("members are limited far below u32");
+        self.ids.insert(spread(id.as_u128()), member);
+        self.index(member, &row);
+        self.rows.push(row);
+        member
+    }
+
+    /// Adds the next member of a stored block; nicknames are indexed together at the end.
+    pub fn push_restored(&mut self, id: MemberId, mut row: Row) {
+        let nickname = row.nickname.take();
+        let member = self.push(id, row);
+        self.rows[member].nickname = nickname;
+    }
+
+    /// Builds the nickname index of restored rows in one go.
+    pub fn index_nicknames(&mut self) {
+        let named = self.rows.iter().zip(0u32..);
+        let mut names: Vec<(Arc<str>, u32)> = named
+            .filter_map(|(row, member)| row.nickname.clone().map(|name| (name, member)))
+            .collect();
+        names.sort_unstable();
+        self.nicknames = names.into_iter().collect();
+    }
+
+    fn index(&mut self, member: u32, row: &Row) {
+        if row.email != 0 {
+            self.emails.insert(spread(row.email), member);
+        }
+        if row.slug != 0 {
+            self.slugs.insert(spread(row.slug), member);
+        }
+        if let Some(name) = &row.nickname {
+            self.nicknames.insert((name.clone(), member));
+        }
+    }
+
+    /// Takes over changed facts; sequences and the graph's stamp stay.
+    pub fn update(&mut self, member: u32, facts: &MemberFacts, commit: u64) {
+        let old = self.rows[member].clone();
+        if old.email != 0 {
+            self.emails.remove(spread(old.email), member);
+        }
+        if old.slug != 0 {
+            self.slugs.remove(spread(old.slug), member);
+        }
+        if let Some(name) = &old.nickname {
+            self.nicknames.remove(&(name.clone(), member));
+        }
+        let row = Row {
+            last_seq: old.last_seq,
+            member_seq: old.member_seq,
+            graph_commit: old.graph_commit,
+            ..Row::of(facts, commit)
+        };
+        self.index(member, &row);
+        self.rows[member] = row;
+    }
+
+    /// Members by nickname from `after` on, ascending.
+    pub fn by_nickname_after<'a>(
+        &'a self,
+        after: Option<&(Arc<str>, u32)>,
+    ) -> Box<dyn Iterator<Item = u32> + 'a> {
+        use std::ops::Bound;
+        let start = after.map_or(Bound::Unbounded, |key| Bound::Excluded(key.clone()));
+        Box::new(self.nicknames.range((start, Bound::Unbounded)).map(|(_, member)| *member))
+    }
+
+    /// Members by nickname before `before`, descending.
+    pub fn by_nickname_before<'a>(
+        &'a self,
+        before: Option<&(Arc<str>, u32)>,
+    ) -> Box<dyn Iterator<Item = u32> + 'a> {
+        use std::ops::Bound;
+        let end = before.map_or(Bound::Unbounded, |key| Bound::Excluded(key.clone()));
+        Box::new(self.nicknames.range((Bound::Unbounded, end)).rev().map(|(_, member)| *member))
+    }
+
+    /// Members whose nickname begins with `prefix` (in lower case), by nickname.
+    pub fn with_nickname_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = u32> + 'a {
+        let start = (Arc::<str>::from(prefix), 0);
+        let from_here = self.nicknames.range(start..);
+        from_here.take_while(move |(name, _)| name.starts_with(prefix)).map(|(_, member)| *member)
+    }
+}

@@ -1,0 +1,191 @@
+//! The paged side of members: facts and graph of those that are hot or not yet in a snapshot.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::domain::event::MemberFacts;
+
+use super::graph::{Delta, EdgeOperation, Graph, Paged, Taken};
+
+/// What is in memory of one member beyond its row. No entry means: all of it as stored.
+#[derive(Debug)]
+pub struct Entry {
+    pub facts: Option<Arc<MemberFacts>>,
+    pub graph: Paged<Graph, EdgeOperation>,
+    /// Its actor is active: it stays, whatever the snapshots hold.
+    pub active: bool,
+}
+
+impl Default for Entry {
+    fn default() -> Self {
+        Entry { facts: None, graph: Paged::Stored, active: false }
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Entries {
+    entries: HashMap<u32, Entry, foldhash::fast::RandomState>,
+}
+
+impl Entries {
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub fn get(&self, member: u32) -> Option<&Entry> {
+        self.entries.get(&member)
+    }
+
+    pub fn get_mut(&mut self, member: u32) -> Option<&mut Entry> {
+        self.entries.get_mut(&member)
+    }
+
+    pub fn facts(&self, member: u32) -> Option<&Arc<MemberFacts>> {
+        self.entries.get(&member)?.facts.as_ref()
+    }
+
+    pub fn put_facts(&mut self, member: u32, facts: Arc<MemberFacts>) {
+        self.entries.entry(member).or_default().facts = Some(facts);
+    }
+
+    pub fn set_active(&mut self, member: u32, active: Activity) {
+        match active {
+            Activity::Active => self.entries.entry(member).or_default().active = true,
+            Activity::Passive => {
+                if let Some(entry) = self.entries.get_mut(&member) {
+                    entry.active = false;
+                }
+            }
+        }
+    }
+
+    /// The graph in memory; `stored_commit` is its stamp, 0 where there never was one.
+    pub fn graph(&self, member: u32, stored_commit: u64) -> Option<GraphView<'_>> {
+        match self.entries.get(&member).map(|entry| &entry.graph) {
+            Some(Paged::Whole(graph)) => Some(GraphView::Whole(graph)),
+            Some(Paged::Stored) | None if stored_commit == 0 => Some(GraphView::Empty),
+            Some(Paged::Stored | Paged::Delta(_)) | None => None,
+        }
+    }
+
+    /// Applies an edge operation, to the graph itself or as a delta on the stored one.
+    pub fn put_edge(&mut self, member: u32, stored_commit: u64, operation: EdgeOperation) {
+        let entry = self.entries.entry(member).or_default();
+        match &mut entry.graph {
+            Paged::Whole(graph) => graph.put(operation),
+            Paged::Delta(delta) => delta.operations.push(operation),
+            Paged::Stored if stored_commit == 0 => {
+                let mut graph = Graph::default();
+                graph.put(operation);
+                entry.graph = Paged::Whole(Box::new(graph));
+            }
+            Paged::Stored => {
+                let base_commit = stored_commit;
+                let delta = Delta { base_commit, operations: vec![operation], copied: None };
+                entry.graph = Paged::Delta(Box::new(delta));
+            }
+        }
+    }
+
+    /// Takes in a loaded graph; `stored_commit` is the stamp that the row names.
+    pub fn page_in_graph(&mut self, member: u32, stored_commit: u64, loaded: Loaded) -> Taken {
+        let Loaded { commit, mut graph } = loaded;
+        let entry = self.entries.entry(member).or_default();
+        match &mut entry.graph {
+            Paged::Whole(_) => return Taken::In,
+            Paged::Stored if stored_commit == commit => {}
+            Paged::Stored => return Taken::Stale,
+            Paged::Delta(delta) => match delta.beyond(commit) {
+                Some(operations) => graph.put_all(operations),
+                None => return Taken::Stale,
+            },
+        }
+        entry.graph = Paged::Whole(Box::new(graph));
+        Taken::In
+    }
+
+    /// Drops what the current snapshot holds too.
+    pub fn release(&mut self, member: u32, clean: CleanParts) {
+        let Some(entry) = self.entries.get_mut(&member) else { return };
+        if entry.active {
+            return;
+        }
+        if clean.facts {
+            entry.facts = None;
+        }
+        if clean.graph && matches!(entry.graph, Paged::Whole(_)) {
+            entry.graph = Paged::Stored;
+        }
+        if entry.facts.is_none() && entry.graph.is_stored() {
+            self.entries.remove(&member);
+        }
+    }
+}
+
+/// A graph as it was stored.
+#[derive(Debug)]
+pub struct Loaded {
+    pub commit: u64,
+    pub graph: Graph,
+}
+
+/// Which parts of a member the current snapshot holds in their newest state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CleanParts {
+    pub facts: bool,
+    pub graph: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    Active,
+    Passive,
+}
+
+/// A graph that can be read now.
+#[derive(Clone, Copy, Debug)]
+pub enum GraphView<'a> {
+    Empty,
+    Whole(&'a Graph),
+}
+
+impl GraphView<'_> {
+    pub fn follows(&self, other: u32) -> bool {
+        match self {
+            GraphView::Empty => false,
+            GraphView::Whole(graph) => graph.following.contains(other),
+        }
+    }
+
+    pub fn is_followed_by(&self, other: u32) -> bool {
+        match self {
+            GraphView::Empty => false,
+            GraphView::Whole(graph) => graph.followers.contains(other),
+        }
+    }
+
+    pub fn likes(&self, item: u32) -> bool {
+        match self {
+            GraphView::Empty => false,
+            GraphView::Whole(graph) => graph.likes.contains(item),
+        }
+    }
+
+    pub fn following_len(&self) -> usize {
+        match self {
+            GraphView::Empty => 0,
+            GraphView::Whole(graph) => graph.following.len(),
+        }
+    }
+
+    pub fn likes_len(&self) -> usize {
+        match self {
+            GraphView::Empty => 0,
+            GraphView::Whole(graph) => graph.likes.len(),
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! The hub: which session reads which channel as whom, and what a durable record means for them.
+//! Pure: records in, deliveries out. Frames, sockets and the questions asked of the site are the
+//! shell's. Visibility is judged at the moment of sending, here.
+
+use std::collections::BTreeMap;
+
+use super::channel::{Channel, Topic};
+use super::recovery::Recovered;
+use super::visibility::{Audience, is_shown_to_others, sees};
+use crate::domain::limits::SUBSCRIPTION_PENDING_RECORDS_MAX;
+use crate::domain::profile::Status;
+use crate::domain::{Event, MemberId, WrittenRecord};
+
+/// One live session, as the shell numbers it; never reused within a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionKey(pub u64);
+
+/// The live side of one site for the sessions of one worker.
+#[derive(Debug)]
+pub struct Hub {
+    /// Seq of the newest record that was published here.
+    position: u64,
+    topics: BTreeMap<Topic, Vec<Subscriber>>,
+}
+
+#[derive(Debug)]
+struct Subscriber {
+    session: SessionKey,
+    channel: Channel,
+    audience: Audience,
+    state: Reading,
+}
+
+#[derive(Debug)]
+enum Reading {
+    /// The channel is being asked for; what is published meanwhile waits here.
+    Opening(Box<Held>),
+    /// Records after `after` are delivered.
+    Open { after: u64 },
+}
+
+/// Records of one topic published after `since`, oldest first.
+#[derive(Debug, Default)]
+struct Held {
+    since: u64,
+    records: Vec<WrittenRecord>,
+}
+
+/// What a published record means for sessions, to be done in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// The same frame for all these sessions.
+    Publish {
+        channel: Channel,
+        audience: Audience,
+        records: Vec<WrittenRecord>,
+        sessions: Vec<SessionKey>,
+    },
+    /// The channel went out of these sessions' sight; they are no longer in it.
+    Cut { channel: Channel, sessions: Vec<SessionKey> },
+    /// The member behind these sessions may no longer be here.
+    Expel { sessions: Vec<SessionKey> },
+}
+
+/// What the site answered about a channel that is being opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Everything up to it is durable and in the answer.
+    pub seq: u64,
+    /// `None` where the client did not ask to recover.
+    pub recovered: Option<Recovered>,
+}
+
+/// What opening a channel came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opened {
+    Reading(Reader),
+    /// The answer is older than what this hub has published: ask again.
+    Stale,
+    /// Nothing of it may be seen; looks the same as a channel that never was.
+    Hidden,
+    /// The session left meanwhile.
+    Gone,
+}
+
+/// A subscription from here on: what was missed, then what came while the channel was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reader {
+    pub seq: u64,
+    pub recovered: Option<Recovered>,
+    pub live: Vec<WrittenRecord>,
+}
+
+impl Hub {
+    /// A hub that will be given every record after `position`.
+    pub fn new(position: u64) -> Hub {
+        Hub { position, topics: BTreeMap::new() }
+    }
+
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.topics.is_empty()
+    }
+
+    /// Begins to hold the channel's records for a session, until [`Hub::open`]. Called before the
+    /// site is asked, so that nothing falls between its answer and the first delivery.
+    pub fn subscribe(&mut self, session: SessionKey, channel: Channel, audience: Audience) {
+        let subscribers = self.topics.entry(channel.topic()).or_default();
+        let known = subscribers.iter().any(|it| it.session == session && it.channel == channel);
+        assert!(!known, "a session subscribes to a channel once");
+        let held = Held { since: self.position, records: Vec::new() };
+        let state = Reading::Opening(Box::new(held));
+        subscribers.push(Subscriber { session, channel, audience, state });
+    }
+
+    /// Takes the site's answer and lets the channel flow, or says why not.
+    pub fn open(&mut self, session: SessionKey, channel: Channel, opening: Opening) -> Opened {
+        let position = self.position;
+        let Some(subscriber) = self.find(session, channel) else { return Opened::Gone };
+        let Reading::Opening(held) = &mut subscriber.state else { return Opened::Gone };
+        if opening.seq < held.since {
+            return Opened::Stale;
+        }
+        let mut live = std::mem::take(&mut held.records);
+        live.retain(|record| record.seq > opening.seq);
+        if subscriber.audience <= Audience::Follower && hides(channel, &live) {
+            self.unsubscribe(session, channel);
+            return Opened::Hidden;
+        }
+        let audience = subscriber.audience;
+        subscriber.state = Reading::Open { after: opening.seq.max(position) };
+        live.retain(|record| sees(&record.event, audience));
+        // Records up to the answer's seq that this hub has yet to publish are skipped by `after`.
+        Opened::Reading(Reader { seq: opening.seq, recovered: opening.recovered, live })
+    }
+
+    /// Takes a session out of a channel, open or opening.
+    pub fn unsubscribe(&mut self, session: SessionKey, channel: Channel) {
+        let Some(subscribers) = self.topics.get_mut(&channel.topic()) else { return };
+        subscribers.retain(|it| it.session != session || it.channel != channel);
+        if subscribers.is_empty() {
+            self.topics.remove(&channel.topic());
+        }
+    }
+
+    fn find(&mut self, session: SessionKey, channel: Channel) -> Option<&mut Subscriber> {
+        let subscribers = self.topics.get_mut(&channel.topic())?;
+        subscribers.iter_mut().find(|it| it.session == session && it.channel == channel)
+    }
+
+    /// Publishes durable records: dense, in order, right after the ones before.
+    pub fn publish(&mut self, records: &[WrittenRecord]) -> Vec<Delivery> {
+        let mut topics: BTreeMap<Topic, Vec<WrittenRecord>> = BTreeMap::new();
+        for record in records {
+            assert!(record.seq == self.position + 1, "records are published densely");
+            self.position = record.seq;
+            for topic in topics_of(record) {
+                if self.topics.contains_key(&topic) {
+                    topics.entry(topic).or_default().push(record.clone());
+                }
+            }
+        }
+        let mut deliveries = Vec::new();
+        for (topic, records) in topics {
+            self.publish_topic(topic, &records, &mut deliveries);
+        }
+        deliveries
+    }
+
+    fn publish_topic(
+        &mut self,
+        topic: Topic,
+        records: &[WrittenRecord],
+        deliveries: &mut Vec<Delivery>,
+    ) {
+        let Some(subscribers) = self.topics.get_mut(&topic) else { return };
+        let mut rest = records;
+        while !rest.is_empty() {
+            let turn = rest.iter().position(|record| turns_away(topic, record).is_some());
+            let (stretch, after) = rest.split_at(turn.unwrap_or(rest.len()));
+            deliver(subscribers, stretch, deliveries);
+            rest = after;
+            if let [turn, after @ ..] = after {
+                turn_away(topic, subscribers, turn, deliveries);
+                deliver(subscribers, std::slice::from_ref(turn), deliveries);
+                rest = after;
+            }
+        }
+        for subscriber in subscribers.iter_mut() {
+            subscriber.hold(records);
+        }
+        if subscribers.is_empty() {
+            self.topics.remove(&topic);
+        }
+    }
+}
+
+impl Subscriber {
+    /// Keeps records for a channel that is still being opened. Too many, and it starts over: the
+    /// answer will be older than `since`, and the site is asked again.
+    fn hold(&mut self, records: &[WrittenRecord]) {
+        let Reading::Opening(held) = &mut self.state else { return };
+        let Some(newest) = records.last() else { return };
+        if held.records.len() + records.len() > SUBSCRIPTION_PENDING_RECORDS_MAX {
+            held.since = newest.seq;
+            held.records = Vec::new();
+        } else {
+            held.records.extend_from_slice(records);
+        }
+    }
+
+    /// How many of these records it is already past; `None` while its channel is being opened.
+    fn past(&self, records: &[WrittenRecord]) -> Option<usize> {
+        match &self.state {
+            Reading::Opening(_) => None,
+            Reading::Open { after } => {
+                Some(records.iter().take_while(|record| record.seq <= *after).count())
+            }
+        }
+    }
+}
+
+/// Groups the readers who get the same frame, and says what is in it.
+fn deliver(subscribers: &[Subscriber], records: &[WrittenRecord], deliveries: &mut Vec<Delivery>) {
+    let mut groups: BTreeMap<(Channel, Audience, usize), Vec<SessionKey>> = BTreeMap::new();
+    for subscriber in subscribers {
+        let Some(past) = subscriber.past(records) else { continue };
+        let group = (subscriber.channel, subscriber.audience, past);
+        groups.entry(group).or_default().push(subscriber.session);
+    }
+    for ((channel, audience, past), sessions) in groups {
+        let seen = records[past..].iter().filter(|record| sees(&record.event, audience));
+        let records: Vec<WrittenRecord> = seen.cloned().collect();
+        if !records.is_empty() {
+            deliveries.push(Delivery::Publish { channel, audience, records, sessions });
+        }
+    }
+}
+
+/// A member's change that ends what others may see of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct TurnedAway {
+    /// The member itself may no longer be here either.
+    expelled: bool,
+}
+
+fn turns_away(topic: Topic, record: &WrittenRecord) -> Option<TurnedAway> {
+    let Event::MemberUpdated { facts, .. } = &record.event else { return None };
+    let shown = is_shown_to_others(facts);
+    let ours = topic == Topic::Member(facts.id);
+    (ours && !shown).then_some(TurnedAway { expelled: facts.status == Status::Blocked })
+}
+
+/// Takes out those who may no longer see the member, before anything of the change is shown.
+fn turn_away(
+    topic: Topic,
+    subscribers: &mut Vec<Subscriber>,
+    record: &WrittenRecord,
+    deliveries: &mut Vec<Delivery>,
+) {
+    let Some(turned) = turns_away(topic, record) else { return };
+    let mut cut: BTreeMap<Channel, Vec<SessionKey>> = BTreeMap::new();
+    let mut expelled = Vec::new();
+    let one = std::slice::from_ref(record);
+    subscribers.retain(|it| {
+        let reached = it.past(one) == Some(0);
+        let is_other = it.audience <= Audience::Follower;
+        if reached && is_other {
+            cut.entry(it.channel).or_default().push(it.session);
+        }
+        if reached && turned.expelled && matches!(it.channel, Channel::Personal(_)) {
+            expelled.push(it.session);
+        }
+        !(reached && is_other)
+    });
+    for (channel, sessions) in cut {
+        deliveries.push(Delivery::Cut { channel, sessions });
+    }
+    if !expelled.is_empty() {
+        deliveries.push(Delivery::Expel { sessions: expelled });
+    }
+}
+
+/// Whether the last of these records that speaks of the channel's member hides it.
+fn hides(channel: Channel, records: &[WrittenRecord]) -> bool {
+    let Some(member) = channel.member() else { return false };
+    records.iter().rev().find_map(|record| hides_member(record, member)).unwrap_or(false)
+}
+
+/// Whether a record hides the member from others; `None` where it says nothing about that.
+fn hides_member(record: &WrittenRecord, member: MemberId) -> Option<bool> {
+    let Event::MemberUpdated { facts, .. } = &record.event else { return None };
+    (facts.id == member).then(|| !is_shown_to_others(facts))
+}
+
+fn topics_of(record: &WrittenRecord) -> impl Iterator<Item = Topic> + '_ {
+    let members = record.touches.iter().map(|touch| Topic::Member(touch.member));
+    members.chain(std::iter::once(Topic::Site))
+}

@@ -1,0 +1,50 @@
+//! Bringing parts of members and items into memory. What is read is checked by its stamp: a value
+//! that is older or newer than the row says is never taken.
+
+use super::entries::Loaded;
+use super::graph::Taken;
+use super::parts::{Part, PartKey};
+use super::site::Site;
+
+impl Site {
+    /// True where the part is in memory already, or was never stored.
+    pub fn holds_part(&self, key: PartKey) -> bool {
+        match key {
+            PartKey::Facts(member) => self.entries.facts(member).is_some(),
+            PartKey::Graph(member) => self.graph(member).is_ok(),
+            PartKey::Item(item) => self.items.whole(item).is_some(),
+        }
+    }
+
+    /// Takes in a part that was read from the current slot with its stamp.
+    pub fn page_in(&mut self, key: PartKey, commit: u64, part: Part) -> Taken {
+        match (key, part) {
+            (PartKey::Facts(member), Part::Facts(facts)) => {
+                if self.entries.facts(member).is_some() {
+                    return Taken::In;
+                }
+                if self.directory.row(member).facts_commit != commit {
+                    return Taken::Stale;
+                }
+                self.entries.put_facts(member, facts);
+                Taken::In
+            }
+            (PartKey::Graph(member), Part::Graph(graph)) => {
+                let stored_commit = self.directory.row(member).graph_commit;
+                self.entries.page_in_graph(member, stored_commit, Loaded { commit, graph })
+            }
+            (PartKey::Item(item), Part::Item(loaded)) => self.items.page_in(item, commit, loaded),
+            (PartKey::Facts(_) | PartKey::Graph(_) | PartKey::Item(_), _) => Taken::Stale,
+        }
+    }
+
+    /// Lets go of what a question brought in, where the current slot holds it too.
+    pub fn page_out(&mut self, keys: &[PartKey]) {
+        for key in keys {
+            match key {
+                PartKey::Facts(member) | PartKey::Graph(member) => self.release_member(*member),
+                PartKey::Item(item) => self.release_item(*item),
+            }
+        }
+    }
+}

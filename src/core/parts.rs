@@ -1,0 +1,119 @@
+//! The stored forms of state: what checkpoints copy out and recovery takes in. Fields are only
+//! appended; every stored value carries a version byte and a checksum outside of these types.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::event::{Badge, Endpoint, MemberFacts};
+use crate::domain::profile::{ActivityStatus, PrivacyStatus, Status};
+use crate::domain::{AppId, MemberId, OpId, Timestamp};
+
+use super::badges::Held;
+use super::graph::Graph;
+use super::items::{Item, ItemRow};
+
+/// Members, and likewise items, of one block share a key in the snapshot.
+pub const BLOCK: u32 = 32;
+
+/// Names a part that can be paged in and out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PartKey {
+    Facts(u32),
+    Graph(u32),
+    Item(u32),
+}
+
+/// A part as it is read back, with the stamp of the commit it holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    Facts(Arc<MemberFacts>),
+    Graph(Graph),
+    Item(Item),
+}
+
+/// A paged part in its stored form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stamped<T> {
+    /// Commit of the part's last change.
+    pub commit: u64,
+    pub value: T,
+}
+
+/// The resident side of up to [`BLOCK`] neighbouring members.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MemberBlock {
+    /// Commit up to which the block holds everything.
+    pub stamp: u64,
+    /// Commit of the block's last change.
+    pub changed: u64,
+    pub members: Vec<ResidentMember>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResidentMember {
+    pub id: MemberId,
+    pub email: u128,
+    pub slug: u128,
+    pub nickname: Option<Arc<str>>,
+    pub created_at: Timestamp,
+    pub last_seq: u64,
+    pub member_seq: u64,
+    pub facts_commit: u64,
+    pub graph_commit: u64,
+    pub status: Status,
+    pub privacy: PrivacyStatus,
+    pub activity: ActivityStatus,
+    pub counters: Vec<StoredCounter>,
+    pub badges: Vec<Held>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct StoredCounter {
+    pub key: u16,
+    pub public: bool,
+    pub count: i64,
+    /// Value at the last report, where the counter changed since.
+    pub reported: Option<i64>,
+}
+
+/// The rows of up to [`BLOCK`] neighbouring items.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ItemBlock {
+    pub stamp: u64,
+    pub changed: u64,
+    pub rows: Vec<ItemRow>,
+}
+
+/// All that is neither member nor item, as of the checkpoint's first turn.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Catalogue {
+    pub commit: u64,
+    pub seq: u64,
+    pub time: Timestamp,
+    pub members: u32,
+    pub items: u32,
+    pub keys: Vec<(AppId, String)>,
+    pub badges: Vec<StoredBadge>,
+    pub endpoints: Vec<Arc<Endpoint>>,
+    pub producers: Vec<(AppId, String, u64)>,
+    pub windows: Vec<StoredWindow>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredBadge {
+    pub badge: Arc<Badge>,
+    pub deleted: bool,
+}
+
+/// An app's operation window; its runs are values of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredWindow {
+    pub app: AppId,
+    pub first_run: u64,
+    pub runs: u64,
+    pub floor_ms: i64,
+}
+
+/// One run of operation ids, oldest first.
+pub type OperationRun = Arc<Vec<OpId>>;

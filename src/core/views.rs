@@ -1,0 +1,292 @@
+//! Answering questions: reads the state, changes nothing.
+
+use std::sync::Arc;
+
+use crate::domain::event::MemberFacts;
+use crate::domain::profile::{PrivacyStatus, Status};
+use crate::domain::{AppId, MemberId, Refusal};
+
+use super::badges::{AssignmentKey, BadgeNumber, assignment_id};
+use super::decide::{item_not_found, member_not_found};
+use super::entries::GraphView;
+use super::ordinal_set::OrdinalSet;
+use super::parts::PartKey;
+use super::query::{
+    AppCounters, Assignment, ChannelView, Connection, CounterView, Cursor, ItemView, Page, PageOf,
+    PageStart, PrivateCounters, Query, View, Viewer,
+};
+use super::site::Site;
+use super::turn::Stop;
+
+/// What a question led to.
+#[derive(Clone, Debug)]
+pub enum Look {
+    Need(Vec<PartKey>),
+    Refused(Refusal),
+    Seen(View),
+}
+
+type Seen = Result<View, Stop>;
+
+impl Site {
+    pub fn look(&self, query: &Query) -> Look {
+        match self.view(query) {
+            Ok(view) => Look::Seen(view),
+            Err(Stop::Refused(refusal)) => Look::Refused(refusal),
+            Err(Stop::Need(parts)) => Look::Need(parts),
+        }
+    }
+
+    fn view(&self, query: &Query) -> Seen {
+        match query {
+            Query::Member { id, viewer } => {
+                let member = self.visible_member(*id, *viewer)?;
+                Ok(View::Member(self.facts(member)?.clone()))
+            }
+            Query::Members { filter, order, page, viewer } => {
+                let found = self.select(filter, *order, page, *viewer);
+                Ok(View::Members(self.with_facts(found)?))
+            }
+            Query::Followers { member, page } => self.edges(*member, page, Side::Followers),
+            Query::Following { member, page } => self.edges(*member, page, Side::Following),
+            Query::Connections { member, others } => self.connections(*member, others),
+            Query::Counters { member, private_of } => {
+                let member = self.member(*member)?;
+                Ok(View::Counters(self.counters_of(member, private_of)))
+            }
+            Query::CountersOfMembers { filter, page } => {
+                let order = super::query::MemberOrder::CreatedAscending;
+                let found = self.select(filter, order, page, Viewer::Owner);
+                let each = found.items.into_iter();
+                let counters = each.flat_map(|m| self.counters_of(m, &PrivateCounters::None));
+                let (items, total, next) = (counters.collect(), found.total, found.next);
+                Ok(View::CountersPage(PageOf { items, total, next }))
+            }
+            Query::Badge { id } => {
+                Ok(View::Badge(self.badges.slot(self.badge(*id)?).badge.clone()))
+            }
+            Query::Badges { page } => {
+                let all = self.badges.live().map(|(number, _)| u32::from(number));
+                let found = page_of(page, all.collect::<Vec<_>>().into_iter());
+                let badge = |number: u32| self.badges.slot(number as BadgeNumber).badge.clone();
+                Ok(View::Badges(found.map(badge)))
+            }
+            Query::Assignments { badges, members, page } => {
+                Ok(View::Assignments(self.assignments(badges, members, page)))
+            }
+            Query::Item { item } => {
+                let ordinal = self.items.find(item).ok_or_else(|| item_not_found(item))?;
+                self.item(ordinal)?;
+                Ok(View::Item(self.item_view(ordinal)))
+            }
+            Query::Likers { item, page } => {
+                let ordinal = self.items.find(item).ok_or_else(|| item_not_found(item))?;
+                Ok(View::MemberIds(self.ids_of(&self.item(ordinal)?.likers, page)))
+            }
+            Query::Endpoint { id } => Ok(View::Endpoint(self.endpoint(*id)?.clone())),
+            Query::Endpoints { page } => {
+                let all: Vec<_> = self.endpoints.values().cloned().collect();
+                let found = page_of(page, 0..all.len() as u32);
+                Ok(View::Endpoints(found.map(|position| all[position as usize].clone())))
+            }
+            Query::Channel { member, viewer } => {
+                let member = self.visible_member(*member, *viewer)?;
+                let last_seq = self.directory.row(member).last_seq;
+                Ok(View::Channel(ChannelView { last_seq }))
+            }
+        }
+    }
+
+    /// The member, where this viewer may see it; else it looks like one that does not exist.
+    fn visible_member(&self, id: MemberId, viewer: Viewer) -> Result<u32, Refusal> {
+        let member = self.member(id)?;
+        if self.is_visible(member, viewer) { Ok(member) } else { Err(member_not_found(id)) }
+    }
+
+    pub(super) fn is_visible(&self, member: u32, viewer: Viewer) -> bool {
+        let row = self.directory.row(member);
+        match viewer {
+            Viewer::Owner => true,
+            Viewer::Member(id) => {
+                self.counters.id(member) == id
+                    || row.status == Status::Approved && row.privacy == PrivacyStatus::Public
+            }
+        }
+    }
+
+    fn facts(&self, member: u32) -> Result<&Arc<MemberFacts>, Stop> {
+        let missing = || Stop::Need(vec![PartKey::Facts(member)]);
+        self.entries.facts(member).ok_or_else(missing)
+    }
+
+    /// All facts of a page, or all that are missing for it.
+    fn with_facts(&self, found: PageOf<u32>) -> Result<PageOf<Arc<MemberFacts>>, Stop> {
+        let missing = found.items.iter().filter(|member| self.entries.facts(**member).is_none());
+        let missing: Vec<PartKey> = missing.map(|member| PartKey::Facts(*member)).collect();
+        if !missing.is_empty() {
+            return Err(Stop::Need(missing));
+        }
+        let facts = found.items.iter().filter_map(|member| self.entries.facts(*member).cloned());
+        Ok(PageOf { items: facts.collect(), total: found.total, next: found.next })
+    }
+
+    fn edges(&self, member: MemberId, page: &Page, side: Side) -> Seen {
+        let member = self.member(member)?;
+        let empty = OrdinalSet::default();
+        let set = match (self.graph(member)?, side) {
+            (GraphView::Empty, Side::Followers | Side::Following) => &empty,
+            (GraphView::Whole(graph), Side::Followers) => &graph.followers,
+            (GraphView::Whole(graph), Side::Following) => &graph.following,
+        };
+        Ok(View::MemberIds(self.ids_of(set, page)))
+    }
+
+    fn ids_of(&self, set: &OrdinalSet, page: &Page) -> PageOf<MemberId> {
+        page_of_set(page, set).map(|member| self.counters.id(member))
+    }
+
+    fn connections(&self, member: MemberId, others: &[MemberId]) -> Seen {
+        let graph = self.graph(self.member(member)?)?;
+        let connected = others.iter().map(|id| {
+            let other = self.directory.find(*id, &self.counters);
+            Connection {
+                connected_member: *id,
+                followed_by_member: other.is_some_and(|other| graph.follows(other)),
+                following_member: other.is_some_and(|other| graph.is_followed_by(other)),
+            }
+        });
+        Ok(View::Connections(connected.collect()))
+    }
+
+    /// A member's counters, each app's apart, ordered by app and key.
+    fn counters_of(&self, member: u32, private_of: &PrivateCounters) -> Vec<AppCounters> {
+        let mut apps: std::collections::BTreeMap<&AppId, Vec<CounterView>> = Default::default();
+        for counter in self.counters.of(member) {
+            let (app, key) = self.keys.name(counter.key);
+            let shown = match private_of {
+                PrivateCounters::All => true,
+                PrivateCounters::OfApp(own) => counter.public || own == app,
+                PrivateCounters::None => counter.public,
+            };
+            if shown {
+                let (key, public, count) = (key.to_owned(), counter.public, counter.count);
+                apps.entry(app).or_default().push(CounterView { key, public, count });
+            }
+        }
+        let member = self.counters.id(member);
+        let each = apps.into_iter().map(|(app, mut counters)| {
+            counters.sort_by(|one, other| one.key.cmp(&other.key));
+            AppCounters { member, app: app.clone(), counters }
+        });
+        each.collect()
+    }
+
+    pub(super) fn counters_of_app(&self, member: u32, app: &AppId) -> AppCounters {
+        let all = self.counters_of(member, &PrivateCounters::OfApp(app.clone()));
+        let own = all.into_iter().find(|counters| counters.app == *app);
+        let member = self.counters.id(member);
+        own.unwrap_or(AppCounters { member, app: app.clone(), counters: Vec::new() })
+    }
+
+    fn assignments(
+        &self,
+        badges: &Option<Vec<crate::domain::BadgeId>>,
+        members: &Option<Vec<MemberId>>,
+        page: &Page,
+    ) -> PageOf<Assignment> {
+        let wanted: Option<Vec<u32>> = members.as_ref().map(|ids| {
+            let mut known: Vec<u32> =
+                ids.iter().filter_map(|id| self.find_member(*id)).map(|m| m.0).collect();
+            known.sort_unstable();
+            known.dedup();
+            known
+        });
+        let mut found: Vec<(BadgeNumber, u32)> = Vec::new();
+        for (number, slot) in self.badges.live() {
+            if badges.as_ref().is_some_and(|badges| !badges.contains(&slot.badge.id)) {
+                continue;
+            }
+            let Some(all) = self.badges.holders(number) else { continue };
+            found.extend(holders(all, wanted.as_deref()).map(|member| (number, member)));
+        }
+        let page = page_of(page, 0..found.len() as u32);
+        page.map(|position| {
+            let (badge, member) = found[position as usize];
+            self.assignment(member, badge)
+        })
+    }
+
+    pub(super) fn assignment(&self, member: u32, badge: BadgeNumber) -> Assignment {
+        let held = self.badges.held_one(member, badge).expect("a holder holds the badge");
+        let key = AssignmentKey { member, badge, assigned_at: held.assigned_at };
+        Assignment {
+            id: assignment_id(self.id, key),
+            badge: self.badges.slot(badge).badge.id,
+            member: self.counters.id(member),
+            assigned_at: held.assigned_at,
+        }
+    }
+
+    pub(super) fn item_view(&self, item: u32) -> ItemView {
+        let item = self.items.whole(item).expect("a viewed item is in memory");
+        ItemView {
+            item: (*item.key).clone(),
+            details: item.details.clone(),
+            likes: item.likers.len(),
+            created_at: item.created_at,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Followers,
+    Following,
+}
+
+fn holders<'a>(
+    all: &'a OrdinalSet,
+    wanted: Option<&'a [u32]>,
+) -> Box<dyn Iterator<Item = u32> + 'a> {
+    match wanted {
+        Some(wanted) => Box::new(wanted.iter().copied().filter(|member| all.contains(*member))),
+        None => Box::new(all.iter()),
+    }
+}
+
+impl<T> PageOf<T> {
+    fn map<U>(self, change: impl FnMut(T) -> U) -> PageOf<U> {
+        let items = self.items.into_iter().map(change).collect();
+        PageOf { items, total: self.total, next: self.next }
+    }
+}
+
+/// A page of an ascending list of ordinals.
+pub(super) fn page_of(page: &Page, all: impl ExactSizeIterator<Item = u32> + Clone) -> PageOf<u32> {
+    let total = all.len();
+    let rest: Box<dyn Iterator<Item = u32> + '_> = match &page.start {
+        PageStart::Offset(offset) => Box::new(all.skip(*offset)),
+        PageStart::After(Cursor::Ordinal(after) | Cursor::Nickname(_, after)) => {
+            let after = *after;
+            Box::new(all.skip_while(move |ordinal| *ordinal <= after))
+        }
+    };
+    cut(page.limit, total, rest)
+}
+
+fn page_of_set(page: &Page, set: &OrdinalSet) -> PageOf<u32> {
+    let rest: Box<dyn Iterator<Item = u32> + '_> = match &page.start {
+        PageStart::Offset(offset) => Box::new(set.iter().skip(*offset)),
+        PageStart::After(Cursor::Ordinal(after) | Cursor::Nickname(_, after)) => {
+            set.iter_after(Some(*after))
+        }
+    };
+    cut(page.limit, set.len(), rest)
+}
+
+fn cut(limit: usize, total: usize, mut rest: Box<dyn Iterator<Item = u32> + '_>) -> PageOf<u32> {
+    let items: Vec<u32> = rest.by_ref().take(limit).collect();
+    let more = rest.next().is_some();
+    let next = items.last().filter(|_| more).map(|last| Cursor::Ordinal(*last));
+    PageOf { items, total, next }
+}

@@ -1,0 +1,86 @@
+//! Who may call a route. Every row of the table names one of these; there is no other way in.
+
+use super::error::Problem;
+use crate::actors::handle::{Caller, Role};
+use crate::domain::MemberId;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// No credential is asked for or looked at.
+    Public,
+    /// Any credential: what is shown depends on who looks.
+    Anyone,
+    /// The owner's key or an app's key.
+    Keys,
+    /// The owner's key or an app's key, or the very member that the path names.
+    KeysOrSelf,
+    /// The owner's key.
+    Owner,
+    /// A member's token: the member is the one who acts.
+    Member,
+}
+
+impl Access {
+    /// `named` is the member in the path, where the route has one.
+    pub fn check(self, caller: &Caller, named: Option<MemberId>) -> Result<(), Problem> {
+        let is_allowed = match (self, &caller.role) {
+            (Access::Public | Access::Anyone, _) => true,
+            (Access::Keys, Role::Owner { .. } | Role::App { .. }) => true,
+            (Access::KeysOrSelf, Role::Owner { .. } | Role::App { .. }) => true,
+            (Access::KeysOrSelf, Role::Member { member }) => named == Some(*member),
+            (Access::Owner, Role::Owner { .. }) => true,
+            (Access::Member, Role::Member { .. }) => true,
+            (Access::Keys, Role::Member { .. }) => false,
+            (Access::Owner, Role::App { .. } | Role::Member { .. }) => false,
+            (Access::Member, Role::Owner { .. } | Role::App { .. }) => false,
+        };
+        if is_allowed { Ok(()) } else { Err(Problem::forbidden(self.wanted())) }
+    }
+
+    pub fn wanted(self) -> &'static str {
+        match self {
+            Access::Public => "no credential is needed",
+            Access::Anyone => "this takes any credential of the site",
+            Access::Keys => "this takes the owner's key or an app's key",
+            Access::KeysOrSelf => {
+                "this takes the owner's key, an app's key or the token of the member itself"
+            }
+            Access::Owner => "this takes the owner's key",
+            Access::Member => {
+                "this takes a member's token (POST /v1/member-tokens makes one): the member acts"
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{AppId, KeyId, SiteId};
+
+    const SELF: MemberId = MemberId::from_u128(7);
+
+    fn check(access: Access, expected: [bool; 4]) {
+        let key = KeyId::from_u128(1);
+        let roles = [
+            (Role::Owner { key }, None),
+            (Role::App { key, app: AppId::site_code() }, None),
+            (Role::Member { member: SELF }, Some(SELF)),
+            (Role::Member { member: SELF }, Some(MemberId::from_u128(8))),
+        ];
+        let allowed = roles.map(|(role, named)| {
+            let caller = Caller { site: SiteId::from_u128(1), role };
+            access.check(&caller, named).is_ok()
+        });
+        assert_eq!(allowed, expected, "{access:?}: owner, app, self, other member");
+    }
+
+    #[test]
+    fn everyone_gets_what_the_row_says_and_no_more() {
+        check(Access::Anyone, [true, true, true, true]);
+        check(Access::Keys, [true, true, false, false]);
+        check(Access::KeysOrSelf, [true, true, true, false]);
+        check(Access::Owner, [true, false, false, false]);
+        check(Access::Member, [false, false, true, true]);
+    }
+}

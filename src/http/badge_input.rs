@@ -1,0 +1,150 @@
+//! Badges as requests carry them, with our own extension: the rule that assigns them.
+
+use super::fields::{Faults, Node};
+use super::shape_counter::key;
+use crate::domain::command::NewBadge;
+use crate::domain::event::{BadgeIcon, BadgeRule};
+use crate::domain::limits::{
+    APP_ID_BYTES_MAX, BADGE_DESCRIPTION_CHARS_MAX, BADGE_TITLE_CHARS_MAX, BODY_BYTES_MAX,
+    IMAGE_ID_BYTES_MAX, IMAGE_URL_BYTES_MAX,
+};
+use crate::domain::{AppId, BadgeId};
+
+/// Reads `badge`. A rule without an app means the caller's own.
+pub fn new_badge(id: BadgeId, badge: &Node<'_>, app: AppId, faults: &mut Faults) -> NewBadge {
+    let (title, description) = (badge.child("title"), badge.child("description"));
+    let title_text = faults.needed_text(&title, BODY_BYTES_MAX);
+    let title = within(&title, title_text, BADGE_TITLE_CHARS_MAX, faults);
+    let description_text = faults.text(&description, BODY_BYTES_MAX);
+    let description = within(&description, description_text, BADGE_DESCRIPTION_CHARS_MAX, faults);
+    NewBadge {
+        id,
+        title: title.unwrap_or_default(),
+        description: description.filter(|text| !text.is_empty()),
+        background_color: color(&badge.child("backgroundColor"), faults),
+        text_color: color(&badge.child("textColor"), faults),
+        icon: icon(&badge.child("icon"), faults),
+        permissions_enabled: faults.flag(&badge.child("permissionsEnabled")).unwrap_or(false),
+        rule: rule(&badge.child("rule"), app, faults),
+    }
+}
+
+/// The wire bounds these texts in characters.
+fn within(
+    node: &Node<'_>,
+    text: Option<&str>,
+    characters_max: usize,
+    faults: &mut Faults,
+) -> Option<String> {
+    let text = text?;
+    if text.chars().count() > characters_max {
+        let detail = format!("longer than {characters_max} characters");
+        faults.add_at(node.path(), "MAX_LENGTH", detail, Some(characters_max as i64));
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn color(node: &Node<'_>, faults: &mut Faults) -> String {
+    let Some(text) = faults.needed_text(node, 64) else { return String::new() };
+    let is_color = text.len() == 7
+        && text.starts_with('#')
+        && text[1..].bytes().all(|digit| digit.is_ascii_hexdigit());
+    if !is_color {
+        faults.add(node, "FORMAT", "a colour has the form #RRGGBB");
+    }
+    text.to_owned()
+}
+
+fn icon(node: &Node<'_>, faults: &mut Faults) -> Option<BadgeIcon> {
+    node.value()?;
+    let owned = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+    let pixels = 0..=i64::from(i32::MAX);
+    let icon = BadgeIcon {
+        id: owned(faults.text(&node.child("id"), IMAGE_ID_BYTES_MAX)),
+        url: owned(faults.text(&node.child("url"), IMAGE_URL_BYTES_MAX)).unwrap_or_default(),
+        height: faults.bounded(&node.child("height"), pixels.clone()).unwrap_or(0) as i32,
+        width: faults.bounded(&node.child("width"), pixels).unwrap_or(0) as i32,
+        alt_text: owned(faults.text(&node.child("altText"), IMAGE_URL_BYTES_MAX)),
+        filename: owned(faults.text(&node.child("filename"), IMAGE_URL_BYTES_MAX)),
+    };
+    (icon.id.is_some() || !icon.url.is_empty()).then_some(icon)
+}
+
+/// `{counter: {appId?, key}, reaches}`.
+fn rule(node: &Node<'_>, app: AppId, faults: &mut Faults) -> Option<BadgeRule> {
+    node.value()?;
+    let counter = node.child("counter");
+    let app_id = counter.child("appId");
+    let named = faults.text(&app_id, APP_ID_BYTES_MAX);
+    let app = match named.map(AppId::parse) {
+        None => Some(app),
+        Some(Some(app)) => Some(app),
+        Some(None) => {
+            faults.add(&app_id, "FORMAT", "an app id holds letters, digits, '.', '_' and '-'");
+            None
+        }
+    };
+    let key = key(&counter.child("key"), faults);
+    // A line below the first step would say nothing about who crossed it.
+    let reaches = faults.needed_bounded(&node.child("reaches"), 1..=i64::MAX);
+    Some(BadgeRule { app: app?, key: key?, reaches: reaches? })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(badge: Value) -> (NewBadge, Vec<(String, &'static str)>) {
+        let mut faults = Faults::new();
+        let body = json!({ "badge": badge });
+        let root = Node::root(&body);
+        let id = BadgeId::from_u128(1);
+        let new = new_badge(id, &root.child("badge"), AppId::site_code(), &mut faults);
+        let found = faults.into_violations().into_iter().map(|v| (v.field, v.rule)).collect();
+        (new, found)
+    }
+
+    #[test]
+    fn a_badge_with_a_rule_is_read() {
+        let (new, faults) = read(json!({
+            "title": "Fan", "description": "", "backgroundColor": "#00aaFF", "textColor": "#ffffff",
+            "icon": {"url": "http://x/i.png", "width": 8}, "permissionsEnabled": true,
+            "rule": {"counter": {"key": "likes"}, "reaches": 100},
+        }));
+        assert_eq!(faults, []);
+        assert_eq!((new.title.as_str(), new.description), ("Fan", None));
+        assert_eq!(new.icon.map(|icon| icon.width), Some(8));
+        let rule = BadgeRule { app: AppId::site_code(), key: "likes".to_owned(), reaches: 100 };
+        assert_eq!(new.rule, Some(rule));
+    }
+
+    #[test]
+    fn all_faults_of_a_badge_are_told_at_once() {
+        let (_, faults) = read(json!({
+            "title": "x".repeat(51), "backgroundColor": "red",
+            "rule": {"counter": {"appId": "a b"}, "reaches": 0},
+        }));
+        let expected = [
+            ("badge.title", "MAX_LENGTH"),
+            ("badge.backgroundColor", "FORMAT"),
+            ("badge.textColor", "REQUIRED"),
+            ("badge.rule.counter.appId", "FORMAT"),
+            ("badge.rule.counter.key", "REQUIRED"),
+            ("badge.rule.reaches", "MIN_VALUE"),
+        ];
+        assert_eq!(faults, expected.map(|(field, rule)| (field.to_owned(), rule)));
+    }
+
+    #[test]
+    fn titles_are_counted_in_characters() {
+        let badge = |title: String| {
+            json!({"title": title, "backgroundColor": "#000000", "textColor": "#000000"})
+        };
+        assert_eq!(read(badge("é".repeat(50))).1, []);
+        assert_eq!(read(badge(String::new())).1, [("badge.title".to_owned(), "REQUIRED")]);
+        assert_eq!(read(json!({"title": 5})).1[0], ("badge.title".to_owned(), "TYPE"));
+    }
+}

@@ -1,0 +1,62 @@
+//! The doors: HTTP in, typed commands and queries down, JSON out. The whole surface is the table in
+//! [`routes`]; one resource lives in each file. No rule lives here, and no socket.
+
+mod access;
+mod assignments;
+mod auth;
+mod badge_input;
+mod badges;
+mod call;
+mod connections;
+mod counters;
+mod cursor;
+mod dispatch;
+mod endpoints;
+mod error;
+mod event_patterns;
+mod events;
+mod fields;
+mod filter;
+mod followers;
+pub mod front;
+mod health;
+mod imports;
+mod ingest;
+mod items;
+mod json;
+mod likes;
+mod member_input;
+mod members;
+mod names;
+pub mod openapi;
+mod page;
+mod query_string;
+mod router;
+mod routes;
+mod shape_counter;
+mod shape_item;
+mod tokens;
+mod ui;
+
+use std::sync::Arc;
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+
+pub use self::error::Problem;
+pub use self::front::Front;
+
+/// Everything that this floor serves, as an App's configuration. Register routes of other floors
+/// (the counter stream) before it; nothing has to be wrapped around it: the headers and the error
+/// bodies of all replies are made inside.
+pub fn configure(front: Arc<dyn Front>) -> impl Fn(&mut ServiceConfig) + Clone {
+    let doors = dispatch::Doors::new(front, router::Router::new(routes::table()));
+    move |config: &mut ServiceConfig| {
+        let doors = doors.clone();
+        let serve = move |request: HttpRequest, payload: web::Payload| {
+            let doors = doors.clone();
+            async move { HttpResponse::from(doors.serve(request, payload).await) }
+        };
+        config.default_service(web::to(serve));
+    }
+}

@@ -1,0 +1,26 @@
+//! Live connections: sockets of browsers and of producers, and the text they speak. The rules are
+//! in `core::{session, hub, recovery}`; here are bytes, tasks and deadlines.
+
+mod drive;
+mod feed;
+pub mod frame;
+mod live;
+mod outbox;
+mod socket;
+mod upgrade;
+mod worker;
+
+pub use live::{Live, LiveSettings};
+pub use upgrade::upgrade_service;
+
+/// Names of what is measured here.
+pub(crate) mod measure {
+    /// Connections that are open now, of all kinds.
+    pub const SESSIONS: &str = "live_sessions_count";
+    /// Connections that the server ended, by reason.
+    pub const CLOSED: &str = "live_sessions_closed_total";
+    /// Frames written or queued, one for each socket.
+    pub const FRAMES: &str = "live_frames_sent_total";
+    /// Durable records that a worker's hub has published.
+    pub const RECORDS: &str = "live_records_published_total";
+}

@@ -1,0 +1,79 @@
+//! Where each part of a site lies in a snapshot, and how its bytes are read. A paged part carries
+//! its commit stamp in front, so that it can be judged without being decoded.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::Key;
+use crate::core::checkpoint::SlotIndex;
+use crate::core::parts::{Part, PartKey};
+use crate::journal::codec::{self, CodecError};
+
+use super::Slot;
+
+pub const CATALOGUE: u8 = 1;
+pub const MEMBER_BLOCK: u8 = 2;
+pub const FACTS: u8 = 3;
+pub const GRAPH: u8 = 4;
+pub const ITEM_BLOCK: u8 = 5;
+pub const ITEM: u8 = 6;
+pub const OPERATION_RUN: u8 = 7;
+
+/// Of the payloads; part of every completion mark.
+pub const FORMAT: u8 = 1;
+
+#[derive(Debug, Error)]
+pub enum ValueError {
+    #[error("a stored part is shorter than its stamp")]
+    Short,
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
+
+pub fn slot_of(index: SlotIndex) -> Slot {
+    match index {
+        SlotIndex::First => Slot::A,
+        SlotIndex::Second => Slot::B,
+    }
+}
+
+pub fn index_of(slot: Slot) -> SlotIndex {
+    match slot {
+        Slot::A => SlotIndex::First,
+        Slot::B => SlotIndex::Second,
+    }
+}
+
+pub fn key_of(part: PartKey) -> Key {
+    match part {
+        PartKey::Facts(member) => Key::new(FACTS, member.into(), 0),
+        PartKey::Graph(member) => Key::new(GRAPH, member.into(), 0),
+        PartKey::Item(item) => Key::new(ITEM, item.into(), 0),
+    }
+}
+
+/// Stamp, then the value.
+pub fn stamped(commit: u64, value: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(8 + value.len());
+    bytes.extend_from_slice(&commit.to_le_bytes());
+    bytes.extend_from_slice(value);
+    bytes
+}
+
+/// The stamp of a stored part and its encoded value.
+pub fn split(bytes: &[u8]) -> Result<(u64, &[u8]), ValueError> {
+    let (stamp, value) = bytes.split_first_chunk::<8>().ok_or(ValueError::Short)?;
+    Ok((u64::from_le_bytes(*stamp), value))
+}
+
+/// A stored part with its stamp.
+pub fn read_part(part: PartKey, bytes: &[u8]) -> Result<(u64, Part), ValueError> {
+    let (commit, value) = split(bytes)?;
+    let part = match part {
+        PartKey::Facts(_) => Part::Facts(Arc::new(codec::decode(value)?)),
+        PartKey::Graph(_) => Part::Graph(codec::decode(value)?),
+        PartKey::Item(_) => Part::Item(codec::decode(value)?),
+    };
+    Ok((commit, part))
+}

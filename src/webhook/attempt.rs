@@ -1,0 +1,97 @@
+//! One try of one delivery, from waiting for a place to the judged answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::client::{Called, Connection, Post};
+use super::port::{EventBody, Ports};
+use super::receiver::Receiver;
+use super::signature::{Message, sign};
+use crate::core::delivery::AttemptResult;
+use crate::domain::limits;
+
+/// What one try needs.
+pub(super) struct Attempting {
+    pub ports: Ports,
+    pub receiver: Arc<Receiver>,
+    pub seq: u64,
+    /// `None` where the event has to be read again.
+    pub body: Option<EventBody>,
+    pub kept: Option<Connection>,
+}
+
+/// How it went.
+pub(super) struct Ended {
+    pub seq: u64,
+    pub fate: Fate,
+    pub connection: Option<Connection>,
+}
+
+pub(super) enum Fate {
+    Tried(AttemptResult),
+    /// Retention took the event before it could be tried again.
+    Lost,
+}
+
+pub(super) async fn attempt(attempting: Attempting) -> Ended {
+    let Attempting { ports, receiver, seq, body, kept } = attempting;
+    let body = match body {
+        Some(body) => Some(body),
+        None => read_again(&ports, seq).await,
+    };
+    let Some(body) = body else {
+        return Ended { seq, fate: Fate::Lost, connection: kept };
+    };
+    // The limit is never closed; without it the try goes on all the same.
+    let _place = ports.in_flight.acquire().await.ok();
+    let started = Instant::now();
+    let called = ports.client.post(signed(&ports, &receiver, body), kept).await;
+    let result = judge(&called, &receiver, seq);
+    metrics::histogram!("webhook_attempt_seconds").record(started.elapsed().as_secs_f64());
+    metrics::counter!("webhook_attempts_total", "result" => name_of(result)).increment(1);
+    Ended { seq, fate: Fate::Tried(result), connection: called.connection }
+}
+
+/// The timestamp and with it the signature are of this try; id and body are of the event.
+fn signed(ports: &Ports, receiver: &Receiver, body: EventBody) -> Post {
+    let time = (ports.clock)();
+    let message =
+        Message { id: &body.id, unix_seconds: time.unix_ms.div_euclid(1_000), body: &body.json };
+    let signature = sign(message, &receiver.secrets(time));
+    Post { target: receiver.target.clone(), id: body.id, time, signature, body: body.json }
+}
+
+fn judge(called: &Called, receiver: &Receiver, seq: u64) -> AttemptResult {
+    match &called.answer {
+        Ok(answer) => answer.result(),
+        Err(fault) => {
+            tracing::debug!(endpoint = %receiver.id, seq, "endpoint {} took no event: {fault}", receiver.id);
+            AttemptResult::EndpointFault
+        }
+    }
+}
+
+async fn read_again(ports: &Ports, seq: u64) -> Option<EventBody> {
+    loop {
+        match ports.records.records_after(seq.saturating_sub(1), 1).await {
+            Ok(records) => {
+                let record = records.into_iter().find(|record| record.seq == seq)?;
+                return (ports.body_of)(&record);
+            }
+            Err(error) => tracing::warn!(seq, "record {seq} cannot be read again yet: {error}"),
+        }
+        sleep(Duration::from_millis(limits::WEBHOOK_PORT_RETRY_MS)).await;
+    }
+}
+
+fn name_of(result: AttemptResult) -> &'static str {
+    match result {
+        AttemptResult::Delivered => "delivered",
+        AttemptResult::EndpointFault => "endpoint_fault",
+        AttemptResult::Throttled { .. } => "throttled",
+        AttemptResult::EventFault => "event_fault",
+        AttemptResult::Gone => "gone",
+    }
+}

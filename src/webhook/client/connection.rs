@@ -1,0 +1,153 @@
+//! One connection to a receiver: opened to a judged address, driven in the background, closed
+//! when it is dropped.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use url::Host;
+
+use super::CallFault;
+use crate::domain::limits;
+use crate::webhook::guard::{Guard, Scheme, Target};
+
+/// A connection that can carry one delivery after another.
+#[derive(Debug)]
+pub struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    opened_at: Instant,
+    _driver: Driver,
+}
+
+/// The background half. It ends with the connection, whatever the receiver does.
+#[derive(Debug)]
+struct Driver(AbortHandle);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Connection {
+    /// Whether it is worth handing in again.
+    pub fn is_fresh(&self) -> bool {
+        let age_max = Duration::from_millis(limits::WEBHOOK_CONNECTION_AGE_MS_MAX);
+        !self.sender.is_closed() && self.opened_at.elapsed() < age_max
+    }
+
+    pub(super) async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, CallFault> {
+        self.sender.ready().await.map_err(|_| CallFault::Broken)?;
+        self.sender.send_request(request).await.map_err(|_| CallFault::Broken)
+    }
+
+    async fn start<S>(stream: S) -> Result<Connection, CallFault>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let handshake = http1::Builder::new()
+            .max_buf_size(limits::WEBHOOK_RESPONSE_HEADER_BYTES_MAX)
+            .max_headers(limits::WEBHOOK_RESPONSE_HEADERS_MAX)
+            .handshake(TokioIo::new(stream));
+        let (sender, connection) = handshake.await.map_err(|_| CallFault::Broken)?;
+        // How the connection ends is seen by whoever sends over it.
+        let driver = tokio::spawn(async move { drop(connection.await) });
+        let driver = Driver(driver.abort_handle());
+        Ok(Connection { sender, opened_at: Instant::now(), _driver: driver })
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Connector {
+    guard: Guard,
+    tls: TlsConnector,
+    connect_ms: u64,
+}
+
+impl Connector {
+    pub(super) fn new(
+        guard: Guard,
+        connect_ms: u64,
+        extra_roots: Vec<CertificateDer<'static>>,
+    ) -> Connector {
+        let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+        roots.add_parsable_certificates(extra_roots);
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap_or_else(|error| unreachable!("ring knows the default versions: {error}"))
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Connector { guard, tls: TlsConnector::from(Arc::new(config)), connect_ms }
+    }
+
+    /// Looks up, judges and connects, all within the time for connecting.
+    pub(super) async fn connect(&self, target: &Target) -> Result<Connection, CallFault> {
+        let deadline = Instant::now() + Duration::from_millis(self.connect_ms);
+        let addresses = within(deadline, async { Ok(self.guard.addresses(target).await?) }).await?;
+        let tried = addresses.len().min(limits::WEBHOOK_ADDRESSES_TRIED_MAX);
+        let mut last = Err(CallFault::Unreachable);
+        for (index, address) in addresses.into_iter().take(tried).enumerate() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // The time left is shared fairly among the addresses that are left.
+            let share = left / (tried - index) as u32;
+            last = within(Instant::now() + share, self.connect_to(target, address)).await;
+            if last.is_ok() {
+                break;
+            }
+        }
+        last
+    }
+
+    async fn connect_to(
+        &self,
+        target: &Target,
+        address: SocketAddr,
+    ) -> Result<Connection, CallFault> {
+        let stream = TcpStream::connect(address).await.map_err(|_| CallFault::Unreachable)?;
+        stream.set_nodelay(true).map_err(|_| CallFault::Unreachable)?;
+        match target.scheme {
+            Scheme::Http => Connection::start(stream).await,
+            Scheme::Https => {
+                let name = server_name(target)?;
+                let stream = self.tls.connect(name, stream).await;
+                Connection::start(stream.map_err(|_| CallFault::Unreachable)?).await
+            }
+        }
+    }
+}
+
+async fn within<T>(
+    deadline: Instant,
+    step: impl Future<Output = Result<T, CallFault>>,
+) -> Result<T, CallFault> {
+    timeout_at(deadline, step).await.unwrap_or(Err(CallFault::Unreachable))
+}
+
+fn server_name(target: &Target) -> Result<ServerName<'static>, CallFault> {
+    match &target.host {
+        Host::Ipv4(address) => Ok(ServerName::IpAddress((*address).into())),
+        Host::Ipv6(address) => Ok(ServerName::IpAddress((*address).into())),
+        Host::Domain(name) => {
+            let name = name.trim_end_matches('.').to_owned();
+            ServerName::try_from(name).map_err(|_| CallFault::Unreachable)
+        }
+    }
+}

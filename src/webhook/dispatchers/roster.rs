@@ -1,0 +1,251 @@
+//! The endpoints of one site with the dispatchers that run for them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::sleep;
+
+use crate::core::delivery::Progress;
+use crate::domain::event::{Endpoint, Event};
+use crate::domain::{EndpointId, limits};
+use crate::webhook::dispatcher::{Dispatcher, Drain, Idle, Start};
+use crate::webhook::port::Ports;
+use crate::webhook::receiver::{EndpointChange, Receiver, followed};
+
+pub(super) struct Roster {
+    ports: Ports,
+    idle: mpsc::Sender<Idle>,
+    entries: BTreeMap<EndpointId, Entry>,
+    /// Which endpoints want events of a type; emptied whenever an endpoint changes.
+    takers: HashMap<&'static str, Vec<EndpointId>>,
+}
+
+struct Entry {
+    endpoint: Arc<Endpoint>,
+    receiver: watch::Sender<Arc<Receiver>>,
+    /// The newest seq that there is a reason to read to.
+    wanted: watch::Sender<u64>,
+    running: Option<Running>,
+    /// Without a dispatcher: everything that was wanted so far is done.
+    rested: bool,
+}
+
+struct Running {
+    dispatcher: Addr<Dispatcher>,
+    /// Ends when the actor is gone.
+    gone: oneshot::Receiver<()>,
+}
+
+impl Roster {
+    pub(super) fn new(ports: Ports, idle: mpsc::Sender<Idle>) -> Roster {
+        Roster { ports, idle, entries: BTreeMap::new(), takers: HashMap::new() }
+    }
+
+    /// These are all the endpoints there are, as of `seq`.
+    pub(super) async fn replace(&mut self, endpoints: Vec<Arc<Endpoint>>, seq: u64) {
+        let listed: Vec<EndpointId> = endpoints.iter().map(|endpoint| endpoint.id).collect();
+        let known: Vec<EndpointId> = self.entries.keys().copied().collect();
+        for gone in known.into_iter().filter(|id| !listed.contains(id)) {
+            self.remove(gone).await;
+        }
+        for endpoint in endpoints {
+            let id = endpoint.id;
+            self.put(endpoint, seq).await;
+            self.read_to(id, seq).await;
+        }
+    }
+
+    /// Records up to `seq` were not looked at one by one: the endpoint has to do so itself.
+    async fn read_to(&mut self, id: EndpointId, seq: u64) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let raised = entry.wanted.send_if_modified(|wanted| {
+            let behind = *wanted < seq;
+            *wanted = seq.max(*wanted);
+            behind
+        });
+        if raised && entry.rested && entry.endpoint.disabled.is_none() {
+            entry.rested = false;
+            self.start(id, 0).await;
+        }
+    }
+
+    pub(super) async fn change(&mut self, change: EndpointChange<'_>, seq: u64) {
+        let id = match change {
+            EndpointChange::Created(endpoint) => return self.put(endpoint.clone(), seq).await,
+            EndpointChange::Deleted(id) => return self.remove(id).await,
+            EndpointChange::Rotated { endpoint, .. }
+            | EndpointChange::Disabled { endpoint, .. } => endpoint,
+        };
+        let changed = self.entries.get(&id).and_then(|entry| followed(&entry.endpoint, &change));
+        if let Some(changed) = changed {
+            self.put(Arc::new(changed), seq).await;
+        }
+    }
+
+    /// An endpoint that is new, or one as it is now.
+    pub(super) async fn put(&mut self, endpoint: Arc<Endpoint>, seq: u64) {
+        self.takers.clear();
+        let id = endpoint.id;
+        let receiver = match Receiver::open(&endpoint, &self.ports.vault) {
+            Ok(receiver) => Arc::new(receiver),
+            Err(error) => {
+                tracing::error!(endpoint = %id, "endpoint {id} cannot be delivered to: {error}");
+                return;
+            }
+        };
+        let entry = self.entries.entry(id).or_insert_with(|| Entry {
+            endpoint: endpoint.clone(),
+            receiver: watch::Sender::new(receiver.clone()),
+            wanted: watch::Sender::new(seq.max(endpoint.after_seq)),
+            running: None,
+            rested: false,
+        });
+        entry.endpoint = endpoint;
+        entry.receiver.send_replace(receiver);
+        match (&entry.endpoint.disabled, &entry.running) {
+            (Some(_), Some(running)) => running.dispatcher.do_send(Drain),
+            // One that rests has no work; it is woken when it has.
+            (None, None) if !entry.rested => self.start(id, 0).await,
+            (None | Some(_), None) | (None, Some(_)) => {}
+        }
+    }
+
+    async fn remove(&mut self, id: EndpointId) {
+        self.takers.clear();
+        let Some(entry) = self.entries.remove(&id) else { return };
+        // Letting go of the channel ends the dispatcher.
+        drop(entry.wanted);
+        if let Some(running) = entry.running {
+            ended(running).await;
+        }
+        if let Err(error) = self.ports.progress.store(id, None).await {
+            tracing::warn!(endpoint = %id, "progress of endpoint {id} stays behind: {error}");
+        }
+    }
+
+    /// Tells everyone who wants this event that there is something to read.
+    pub(super) async fn wake(&mut self, event: &Event, seq: u64) {
+        for id in self.takers_of(event) {
+            let Some(entry) = self.entries.get(&id) else { continue };
+            if seq <= entry.endpoint.after_seq {
+                continue;
+            }
+            entry.wanted.send_replace(seq);
+            if entry.running.is_none() {
+                self.start(id, seq - 1).await;
+            }
+        }
+    }
+
+    fn takers_of(&mut self, event: &Event) -> Vec<EndpointId> {
+        if let Some(takers) = self.takers.get(event.type_name()) {
+            return takers.clone();
+        }
+        let takes = |entry: &&Entry| {
+            entry.endpoint.disabled.is_none() && entry.receiver.borrow().filter.takes(event)
+        };
+        let takers: Vec<EndpointId> =
+            self.entries.values().filter(takes).map(|entry| entry.endpoint.id).collect();
+        self.takers.insert(event.type_name(), takers.clone());
+        takers
+    }
+
+    /// Starts a dispatcher if there is work. `looked_through` is up to where a resting endpoint is
+    /// known to have none.
+    async fn start(&mut self, id: EndpointId, looked_through: u64) {
+        let progress = self.load(id).await;
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let mut progress = progress.unwrap_or(Progress::starting_after(entry.endpoint.after_seq));
+        if entry.rested && is_clear(&progress) {
+            progress.cursor = progress.cursor.max(looked_through);
+        }
+        entry.rested = progress.cursor >= *entry.wanted.borrow() && is_clear(&progress);
+        if entry.rested {
+            return;
+        }
+        let (running, gone) = oneshot::channel();
+        let dispatcher = Dispatcher::new(Start {
+            ports: self.ports.clone(),
+            progress,
+            receiver: entry.receiver.subscribe(),
+            wanted: entry.wanted.subscribe(),
+            idle: self.idle.clone(),
+            running,
+        });
+        entry.running = Some(Running { dispatcher: dispatcher.start(), gone });
+    }
+
+    async fn load(&self, id: EndpointId) -> Option<Progress> {
+        loop {
+            match self.ports.progress.load(id).await {
+                Ok(progress) => return progress,
+                Err(error) => {
+                    tracing::warn!(endpoint = %id, "progress of endpoint {id} is not read: {error}");
+                }
+            }
+            sleep(Duration::from_millis(limits::WEBHOOK_PORT_RETRY_MS)).await;
+        }
+    }
+
+    /// Lets an idle dispatcher go, unless something was wanted meanwhile.
+    pub(super) async fn let_go(&mut self, idle: Idle) {
+        let Some(entry) = self.entries.get_mut(&idle.endpoint) else { return };
+        if idle.cursor < *entry.wanted.borrow() {
+            return;
+        }
+        if let Some(running) = entry.running.take() {
+            running.dispatcher.do_send(Drain);
+            ended(running).await;
+            entry.rested = true;
+        }
+    }
+
+    /// Starts again what ended without being told to.
+    pub(super) async fn sweep(&mut self) {
+        for entry in self.entries.values_mut() {
+            if entry.running.as_ref().is_some_and(|running| !running.dispatcher.connected()) {
+                entry.running = None;
+            }
+        }
+        let lost = |entry: &&Entry| {
+            entry.running.is_none() && !entry.rested && entry.endpoint.disabled.is_none()
+        };
+        let lost: Vec<EndpointId> =
+            self.entries.values().filter(lost).map(|entry| entry.endpoint.id).collect();
+        for id in lost {
+            tracing::error!(endpoint = %id, "the dispatcher of endpoint {id} ended: it starts again");
+            self.start(id, 0).await;
+        }
+    }
+
+    pub(super) fn running(&self) -> Vec<(EndpointId, Addr<Dispatcher>)> {
+        let running = |(id, entry): (&EndpointId, &Entry)| {
+            entry.running.as_ref().map(|running| (*id, running.dispatcher.clone()))
+        };
+        self.entries.iter().filter_map(running).collect()
+    }
+
+    pub(super) async fn drain_all(&mut self) {
+        let running: Vec<Running> =
+            self.entries.values_mut().filter_map(|entry| entry.running.take()).collect();
+        for one in &running {
+            one.dispatcher.do_send(Drain);
+        }
+        for one in running {
+            ended(one).await;
+        }
+    }
+}
+
+/// Nothing but the cursor is to be remembered.
+fn is_clear(progress: &Progress) -> bool {
+    progress.parked.is_empty() && progress.done_above.is_empty() && progress.next_try_at.is_none()
+}
+
+/// The sender is only ever dropped, never used: an error is the end that is waited for.
+async fn ended(running: Running) {
+    drop(running.gone.await);
+}

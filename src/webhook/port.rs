@@ -1,0 +1,91 @@
+//! What dispatchers need of the rest of the house, as ports that the wiring fills.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use thiserror::Error;
+use tokio::sync::{Semaphore, watch};
+
+use super::client::Client;
+use super::vault::Vault;
+use crate::core::delivery::{DeliverySettings, Progress};
+use crate::domain::event::Endpoint;
+use crate::domain::{EndpointId, Record, Timestamp, WrittenRecord, limits};
+
+pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, PortError>> + Send + 'a>>;
+
+/// A port that did not answer is asked again after a pause; nothing is decided without it.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct PortError(pub String);
+
+/// The durable records of one site.
+pub trait RecordSource: Send + Sync {
+    /// Records after `seq`, oldest first. What retention took is left out, so that the first one
+    /// shows by its seq that some are missing.
+    fn records_after(&self, seq: u64, limit: usize) -> PortFuture<'_, Vec<WrittenRecord>>;
+    /// The newest durable seq.
+    fn watch(&self) -> watch::Receiver<u64>;
+    /// The oldest seq that can still be read.
+    fn oldest_seq(&self) -> PortFuture<'_, u64>;
+}
+
+/// Where progress is kept. Durable soon is enough: losing the newest only repeats deliveries.
+pub trait ProgressStore: Send + Sync {
+    fn load(&self, endpoint: EndpointId) -> PortFuture<'_, Option<Progress>>;
+    /// `None` forgets the endpoint.
+    fn store(&self, endpoint: EndpointId, progress: Option<Progress>) -> PortFuture<'_, ()>;
+}
+
+/// All endpoints of a site, as of a seq.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub endpoints: Vec<Arc<Endpoint>>,
+    pub seq: u64,
+}
+
+/// The site's own view of its endpoints.
+pub trait EndpointSource: Send + Sync {
+    fn list(&self) -> PortFuture<'_, Listed>;
+    /// Already disabled or deleted is as good.
+    fn disable(&self, endpoint: EndpointId, reason: &'static str) -> PortFuture<'_, ()>;
+}
+
+/// An event as receivers see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventBody {
+    /// The same for every try and every receiver; never holds a dot.
+    pub id: String,
+    /// UTF-8 JSON, the same bytes for every try.
+    pub json: Bytes,
+}
+
+/// What receivers see of a record; `None` where it is not for them.
+pub type BodyOf = Arc<dyn Fn(&Record) -> Option<EventBody> + Send + Sync>;
+
+/// The site's clock. It never goes back.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Everything that the dispatchers of one site share.
+#[derive(Clone)]
+pub struct Ports {
+    pub records: Arc<dyn RecordSource>,
+    pub progress: Arc<dyn ProgressStore>,
+    pub endpoints: Arc<dyn EndpointSource>,
+    pub body_of: BodyOf,
+    pub client: Client,
+    pub vault: Vault,
+    pub clock: Clock,
+    /// One for the whole process, see [`in_flight_limit`].
+    pub in_flight: Arc<Semaphore>,
+    pub settings: DeliverySettings,
+    /// How long a dispatcher without work is kept.
+    pub idle_ms: u64,
+}
+
+/// The bound on deliveries on their way, for all sites of the process together.
+pub fn in_flight_limit() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(limits::WEBHOOK_IN_FLIGHT_MAX))
+}

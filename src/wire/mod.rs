@@ -1,0 +1,11 @@
+//! The JSON shapes of things that leave or enter the process in more than one way: members, badges,
+//! events, batches. Routes and their envelopes are the HTTP floor's; the live protocol's frames are
+//! `realtime`'s.
+
+pub mod badge;
+pub mod event;
+pub mod ingest;
+mod ingest_canonical;
+mod ingest_lines;
+pub mod member;
+pub mod time;

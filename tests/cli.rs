@@ -1,0 +1,184 @@
+//! The real program from outside: exit codes, its one line of refusal, its first start, its end.
+
+#[path = "cli/program.rs"]
+mod program;
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+
+use program::{Desk, Finished};
+
+const REFUSED: i32 = 78;
+
+/// One line on stderr that says `told`, exit code 78, and not a byte or a time changed.
+#[track_caller]
+fn assert_refused(desk: &Desk, arguments: &[&str], told: &str) {
+    let before = desk.listing();
+    let finished = desk.run(arguments);
+    assert_eq!(finished.code, Some(REFUSED), "{finished:?}");
+    assert_eq!(finished.stdout, "");
+    assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
+    assert!(finished.stderr.contains(told), "{finished:?}");
+    assert_eq!(desk.listing(), before, "something was touched");
+}
+
+#[test]
+fn an_unknown_key_of_the_file_is_refused_by_its_line() {
+    let desk = Desk::new();
+    let file = desk.write("g.toml", "listen = '127.0.0.1:0'\nlisten_to = 3\n");
+    assert_refused(&desk, &["--config", &file], "g.toml:2: unknown field `listen_to`");
+    assert_refused(&desk, &["key", "list", "--config", &file], "unknown field `listen_to`");
+    assert_refused(&desk, &["--config", "/nowhere/g.toml"], "cannot read /nowhere/g.toml");
+}
+
+#[test]
+fn a_bad_address_is_refused() {
+    let desk = Desk::new();
+    assert_refused(&desk, &["--listen", "here"], "--listen: \"here\" is not an IP address");
+    assert_refused(&desk, &["serve", "--listen", "127.0.0.1"], "is not an IP address");
+    assert_refused(&desk, &["--listen", "192.0.2.1:80"], "cannot listen on 192.0.2.1:80");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    assert_refused(&desk, &["--listen", &address], &format!("cannot listen on {address}"));
+}
+
+#[test]
+fn a_second_process_on_the_same_directory_is_refused() {
+    let desk = Desk::new();
+    let server = desk.start();
+    let holder = format!("in use by another guildhall process (process {})", server.id());
+    assert_refused(&desk, &["--listen", "127.0.0.1:0"], &holder);
+    assert_eq!(server.terminate().code, Some(0));
+}
+
+#[test]
+fn a_directory_of_a_newer_format_is_refused_by_both_versions() {
+    let desk = Desk::new();
+    fs::create_dir(desk.data_dir()).unwrap();
+    desk.write("data/guildhall.format", "guildhall\nformat 9\n");
+    let told = "holds format 9, this program knows formats up to 1";
+    assert_refused(&desk, &["--listen", "127.0.0.1:0"], told);
+    assert_refused(&desk, &["key", "list"], told);
+}
+
+#[test]
+fn a_directory_without_its_journal_is_refused() {
+    let desk = Desk::new();
+    assert_eq!(desk.start().terminate().code, Some(0));
+    fs::remove_dir_all(desk.data_dir().join("journal")).unwrap();
+    assert_refused(&desk, &["--listen", "127.0.0.1:0"], "its journal is missing at");
+}
+
+#[test]
+fn a_foreign_directory_is_refused() {
+    let desk = Desk::new();
+    fs::create_dir(desk.data_dir()).unwrap();
+    desk.write("data/thesis.txt", "precious");
+    assert_refused(&desk, &["--listen", "127.0.0.1:0"], "is not empty");
+}
+
+#[test]
+fn keys_of_a_directory_that_is_not_there_are_refused() {
+    let desk = Desk::new();
+    assert_refused(&desk, &["key", "create"], "no data directory at");
+    assert_refused(&desk, &["verify"], "no data directory at");
+}
+
+#[test]
+fn the_first_start_shows_site_and_key_once() {
+    let desk = Desk::new();
+    let first = desk.start();
+    let key = first.word_after("owner key").unwrap();
+    let site = first.word_after("site").unwrap();
+    assert!(key.starts_with("gh_") && key.len() == 59, "{key}");
+    assert_eq!(site.len(), 36, "{site}");
+    assert_eq!(first.terminate().code, Some(0));
+    let second = desk.start();
+    assert_eq!(second.word_after("owner key"), None);
+    assert_eq!(second.terminate().code, Some(0));
+    let sites = desk.run(&["site", "list"]);
+    assert!(sites.stdout.starts_with(&format!("{site}  default  created ")), "{sites:?}");
+    assert!(!desk.holds(&key), "the key is at rest");
+}
+
+#[test]
+fn a_brought_key_and_site_id_are_used_and_the_key_is_not_shown() {
+    const KEY: &str = "brought-by-the-operator-1";
+    const SITE: &str = "11111111-2222-4333-8444-555555555555";
+    let desk = Desk::new().with("GUILDHALL_OWNER_KEY", KEY).with("GUILDHALL_SITE_ID", SITE);
+    let server = desk.start();
+    assert_eq!(server.word_after("site").as_deref(), Some(SITE));
+    assert!(!server.stdout().contains(KEY));
+    assert_eq!(server.terminate().code, Some(0));
+    assert!(desk.run(&["key", "list"]).stdout.contains("...or-1  live  owner"));
+    assert!(!desk.holds(KEY));
+    let short = Desk::new().with("GUILDHALL_OWNER_KEY", "hunter2");
+    assert_refused(&short, &[], "GUILDHALL_OWNER_KEY: the key has fewer than 20 characters");
+}
+
+/// The same commands, with a server and without.
+fn make_list_and_revoke_a_key(desk: &Desk) {
+    let made = desk.run(&["key", "create", "--app", "blog", "--name", "one"]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let key = made.stdout.trim_end();
+    assert_eq!(key.len(), 59, "stdout is the key alone: {made:?}");
+    let listed = desk.run(&["key", "list"]).stdout;
+    let last_four = &key[55..];
+    assert!(listed.contains(&format!("...{last_four}  live  app blog  one")), "{listed}");
+    let revoked = desk.run(&["key", "revoke", &key[..25]]);
+    assert!(revoked.stdout.contains(&format!("...{last_four}  revoked 2")), "{revoked:?}");
+    let unknown = desk.run(&["key", "revoke", "00000000-0000-0000-0000-000000000001"]);
+    assert_eq!((unknown.code, unknown.stdout.as_str()), (Some(1), ""), "{unknown:?}");
+}
+
+#[test]
+fn keys_are_looked_after_with_and_without_a_server() {
+    let desk = Desk::new();
+    let server = desk.start();
+    make_list_and_revoke_a_key(&desk);
+    assert_eq!(server.terminate().code, Some(0));
+    make_list_and_revoke_a_key(&desk);
+}
+
+#[test]
+fn a_new_site_gets_an_owner_key_of_its_own() {
+    let desk = Desk::new();
+    let server = desk.start();
+    let made = desk.run(&["site", "create", "second"]);
+    assert!(made.stdout.contains("owner key  gh_"), "{made:?}");
+    let ambiguous = desk.run(&["key", "create"]);
+    assert!(ambiguous.stderr.contains("there are 2 sites: name one with --site"), "{ambiguous:?}");
+    assert_eq!(server.terminate().code, Some(0));
+    assert_eq!(desk.run(&["site", "list"]).stdout.lines().count(), 2);
+}
+
+#[test]
+fn verify_finds_nothing_with_and_without_a_server() {
+    let desk = Desk::new();
+    let server = desk.start();
+    let clean = |finished: Finished| {
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+        assert!(finished.stdout.ends_with("no differences\n"), "{finished:?}");
+    };
+    clean(desk.run(&["verify"]));
+    assert_eq!(server.terminate().code, Some(0));
+    clean(desk.run(&["verify"]));
+}
+
+#[test]
+fn the_line_on_stdout_means_that_it_accepts() {
+    let desk = Desk::new();
+    let server = desk.start();
+    TcpStream::connect(server.address).unwrap();
+    assert_eq!(server.terminate().code, Some(0));
+}
+
+#[test]
+fn a_killed_server_leaves_nothing_in_the_way_of_the_next() {
+    let desk = Desk::new();
+    desk.start().kill();
+    assert_eq!(desk.run(&["key", "list"]).stdout.lines().count(), 1);
+    let server = desk.start();
+    assert_eq!(desk.run(&["key", "list"]).stdout.lines().count(), 1);
+    assert_eq!(server.terminate().code, Some(0));
+}

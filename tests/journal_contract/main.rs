@@ -1,0 +1,8 @@
+//! One contract for every journal: what an acknowledgement means, over memory and over disk.
+
+mod contract;
+mod damage;
+mod disk;
+mod golden;
+mod support;
+mod writer;
