@@ -1,6 +1,8 @@
 //! Increment batches as JSON: what is taken, what is refused, and that the hand parser always says
 //! what the JSON library says.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fmt::Write as _;
 
 use guildhall::domain::command::IncrementBatch;

@@ -1,6 +1,8 @@
 //! The load generator against a small server of its own: what it seeds, counts and adds up is what
 //! arrived, also when answers get lost on the way.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::HashMap;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -83,7 +85,8 @@ async fn increment(
     member: web::Path<String>,
     body: web::Json<Value>,
 ) -> HttpResponse {
-    site.add(&member, body["key"].as_str().unwrap(), body["delta"].as_i64().unwrap());
+    let counter = &body["counter"];
+    site.add(&member, counter["key"].as_str().unwrap(), counter["delta"].as_i64().unwrap());
     HttpResponse::Ok().json(json!({}))
 }
 
@@ -198,74 +201,79 @@ fn a_server_that_counts_twice_is_found_out() {
     check("--http-batch 10", 0, 5, ExitCode::FAILURE);
 }
 
-/// Takes frames of two sockets, breaks each connection once, and acknowledges what it counted.
-async fn stream_server(listener: tokio::net::TcpListener, counted: Arc<Mutex<Counted>>) {
+/// Takes frames as the stream does; breaks and refuses where [`Streams`] says so.
+async fn stream_server(listener: tokio::net::TcpListener, streams: Arc<Mutex<Streams>>) {
     while let Ok((stream, _)) = listener.accept().await {
-        let counted = counted.clone();
+        let streams = streams.clone();
         tokio::spawn(async move {
             let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
             let hello = socket.next().await.unwrap().unwrap().into_text().unwrap();
             let hello: Value = serde_json::from_str(&hello).unwrap();
             assert_eq!(hello["token"], "k");
             let producer = hello["producer"].as_str().unwrap().to_owned();
+            socket.send(Message::text(r#"{"ready":true}"#)).await.unwrap();
             while let Some(Ok(Message::Text(frame))) = socket.next().await {
                 let batch = parse_stream_frame(frame.as_bytes(), &producer).unwrap();
                 let n = batch.producer.unwrap().n;
-                let last = counted.lock().unwrap().count(&producer, n, batch.lines.len());
-                if n == 5 && last.breaks {
+                let answer = streams.lock().unwrap().take(&producer, n, batch.lines.len());
+                let Some(answer) = answer else { return };
+                if socket.send(Message::text(answer.to_string())).await.is_err() {
                     return;
                 }
-                let ack = Message::text(format!(r#"{{"ack":{}}}"#, last.n));
-                socket.send(ack).await.unwrap();
             }
         });
     }
 }
 
 #[derive(Default)]
-struct Counted {
+struct Streams {
     last: HashMap<String, u64>,
-    broken: Vec<String>,
+    troubled: Vec<(String, u64)>,
     increments: usize,
 }
 
-struct Last {
-    n: u64,
-    breaks: bool,
-}
-
-impl Counted {
-    fn count(&mut self, producer: &str, n: u64, lines: usize) -> Last {
+impl Streams {
+    /// The answer, or none where the connection breaks: every producer's frame 5 is counted and
+    /// not answered, its frame 9 is refused, each when it comes first.
+    fn take(&mut self, producer: &str, n: u64, lines: usize) -> Option<Value> {
+        let refused = |code| Some(json!({"error": {"code": code, "detail": "why", "n": n}}));
+        let is_first = !self.troubled.contains(&(producer.to_owned(), n));
+        if is_first {
+            self.troubled.push((producer.to_owned(), n));
+        }
         let last = self.last.entry(producer.to_owned()).or_default();
-        if n > *last {
-            assert_eq!(n, *last + 1, "a gap of {producer}");
-            *last = n;
-            self.increments += lines;
+        if n <= *last {
+            return Some(json!({"ack": n, "accepted": 0, "duplicates": lines, "errors": []}));
         }
-        let breaks = n == 5 && !self.broken.iter().any(|broken| broken == producer);
-        if breaks {
-            self.broken.push(producer.to_owned());
+        if n == 9 && is_first {
+            return refused("BUSY");
         }
-        Last { n: *last, breaks }
+        if n > *last + 1 {
+            return refused("PRODUCER_GAP");
+        }
+        *last = n;
+        self.increments += lines;
+        let ack = json!({"ack": n, "accepted": lines, "duplicates": 0, "errors": []});
+        (n != 5).then_some(ack)
     }
 }
 
 #[test]
 fn a_broken_stream_is_resumed_without_a_gap() {
-    let counted = Arc::new(Mutex::new(Counted::default()));
+    let streams = Arc::new(Mutex::new(Streams::default()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = counted.clone();
+    let server = streams.clone();
     std::thread::spawn(move || runtime.block_on(stream_server(listener, server)));
     let directory = tempfile::tempdir().unwrap();
     let ids = ids_file(&directory, 100);
     let line =
         format!("--ws 2 --batch 10 --in-flight 3 --duration 0.3 --warm-up 0 --ids-file {ids}");
     assert_eq!(run(&url, &line), ExitCode::SUCCESS);
-    let counted = counted.lock().unwrap();
-    let sent: u64 = counted.last.values().sum();
-    assert_eq!((counted.last.len(), counted.broken.len()), (2, 2));
-    assert_eq!(counted.increments as u64, sent * 10);
-    assert!(counted.last.values().all(|&n| n > 5), "{:?}", counted.last);
+    let streams = streams.lock().unwrap();
+    let sent: u64 = streams.last.values().sum();
+    assert_eq!(streams.increments as u64, sent * 10);
+    assert_eq!(streams.last.len(), 2);
+    assert!(streams.last.values().all(|&n| n > 9), "{:?}", streams.last);
 }

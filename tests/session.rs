@@ -1,6 +1,9 @@
 //! The protocol of one connection: text in, text out. The shell around the machine is played by the
 //! script: what the machine asks for is printed, and what came of it is told.
 
+// A test that cannot go on has failed.
+#![allow(clippy::unwrap_used)]
+
 use guildhall::core::channel::Channel;
 use guildhall::core::hub::Reader;
 use guildhall::core::query::Viewer;
@@ -12,13 +15,19 @@ use uuid::Uuid;
 
 const ANN: MemberId = MemberId::from_u128(0xa00);
 
-/// Runs a script of `line => what comes of it`. Lines: `> TEXT` is a frame of the client, `@ MS` the
-/// time, `proof VIEWER|FAULT` and `opened SEQ|unknown|unavailable` what the shell found out, `cut
-/// CHANNEL` the hub's word.
+/// Runs a script of `line => what comes of it`. Lines: `> TEXT` is a frame of the client, `@ MS`
+/// the time, `proof VIEWER|FAULT` and `opened SEQ|unknown|unavailable` what the shell found out,
+/// `cut CHANNEL` the hub's word.
 fn check(script: &str) {
     let mut session = Session::new(0);
     let mut now_ms = 0;
-    for step in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+    // A line that begins with its arrow or its bar goes on from the one above.
+    let joined = script.lines().map(str::trim).filter(|line| !line.is_empty());
+    let joined = joined.fold(String::new(), |text, line| {
+        let goes_on = line.starts_with("=> ") || line.starts_with("| ");
+        text + if goes_on { " " } else { "\n" } + line
+    });
+    for step in joined.lines().filter(|line| !line.is_empty()) {
         let (input, expected) = step.split_once(" => ").unwrap_or((step, ""));
         if let Some(ms) = input.strip_prefix("@ ") {
             now_ms = ms.trim().parse().unwrap();
@@ -125,12 +134,16 @@ fn a_key_connects_and_reads_the_site() {
 fn a_member_is_in_its_own_channel_from_the_start() {
     check(
         r##"
-        > {"id":1,"connect":{"token":"t","subs":{"#ANN":{"recover":true,"offset":3,"epoch":"e"}}}} => authenticate t
+        > {"id":1,"connect":{"token":"t","subs":{"#ANN":{"recover":true,"offset":3,"epoch":"e"}}}}
+            => authenticate t
         proof ann => open #ANN as SelfMember from 3@e
         opened 9 => {"id":1,"connect":{"ping":25,"pong":true,"subs":{"#ANN":{"offset":9}}}}
-        > {"id":2,"subscribe":{"channel":"#ANN"}} => {"id":2,"error":{"code":105,"message":"already subscribed"}}
-        > {"id":3,"subscribe":{"channel":"site"}} => {"id":3,"error":{"code":103,"message":"permission denied"}}
-        > {"id":4,"subscribe":{"channel":"#00000000-0000-0000-0000-00000000000b"}} => {"id":4,"error":{"code":103,"message":"permission denied"}}
+        > {"id":2,"subscribe":{"channel":"#ANN"}}
+            => {"id":2,"error":{"code":105,"message":"already subscribed"}}
+        > {"id":3,"subscribe":{"channel":"site"}}
+            => {"id":3,"error":{"code":103,"message":"permission denied"}}
+        > {"id":4,"subscribe":{"channel":"#00000000-0000-0000-0000-00000000000b"}}
+            => {"id":4,"error":{"code":103,"message":"permission denied"}}
         > {"id":5,"subscribe":{"channel":"member:ANN"}} => open member:ANN as SelfMember
         "##,
     );
@@ -147,10 +160,16 @@ fn commands_wait_for_the_one_before_them() {
         > {{"id":4,"subscribe":{{"channel":"{bob}"}}}}
         proof owner => {{"id":1,"connect":{{"ping":25,"pong":true}}}} | open site as App
         > {{"id":5,"ping":{{}}}}
-        opened 3 => {{"id":2,"subscribe":{{"offset":3}}}} | {{"id":3,"error":{{"code":105,"message":"already subscribed"}}}} | open {bob} as App
-        opened unknown => {{"id":4,"error":{{"code":102,"message":"unknown channel"}}}} | {{"id":5,"ping":{{}}}}
+        opened 3
+            => {{"id":2,"subscribe":{{"offset":3}}}}
+            | {{"id":3,"error":{{"code":105,"message":"already subscribed"}}}}
+            | open {bob} as App
+        opened unknown
+            => {{"id":4,"error":{{"code":102,"message":"unknown channel"}}}}
+            | {{"id":5,"ping":{{}}}}
         > {{"id":6,"subscribe":{{"channel":"{bob}"}}}} => open {bob} as App
-        opened unavailable => {{"id":6,"error":{{"code":100,"message":"internal server error","temporary":true}}}}
+        opened unavailable
+            => {{"id":6,"error":{{"code":100,"message":"internal server error","temporary":true}}}}
         "#
     ));
 }
@@ -196,7 +215,9 @@ fn a_token_is_refused_in_three_ways() {
     ));
     check(&format!(
         "{connect}
-        proof unavailable => {{\"id\":1,\"error\":{{\"code\":100,\"message\":\"internal server error\",\"temporary\":true}}}}"
+        {}",
+        r#"proof unavailable
+            => {"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}"#
     ));
 }
 

@@ -362,3 +362,23 @@ async fn a_parked_event_that_retention_took_is_let_go() {
     dispatchers.stop().await;
     assert_eq!(receiver.seen().len(), 2);
 }
+
+#[actix_rt::test]
+async fn one_site_with_silent_receivers_keeps_within_its_share() {
+    let site = Site::new();
+    let silent = Receiver::start(&[Behaviour::Silence]).await;
+    let share = limits::WEBHOOK_IN_FLIGHT_PER_SITE_MAX;
+    let endpoints = share / limits::DELIVERY_WINDOW_DEFAULT + 10;
+    for number in 1..=endpoints {
+        site.endpoint(number as u128, &silent.url(), &["follow.*"]);
+    }
+    let ports = site.ports();
+    let places = ports.in_flight.clone();
+    let dispatchers = Dispatchers::start(ports);
+    site.follows(limits::DELIVERY_WINDOW_DEFAULT);
+    silent.saw(share).await;
+    let all_want_more = |in_flight: usize| in_flight == endpoints * limits::DELIVERY_WINDOW_DEFAULT;
+    until(&dispatchers, |states| all_want_more(states.iter().map(|s| s.in_flight).sum())).await;
+    assert_eq!(places.available_permits(), limits::WEBHOOK_IN_FLIGHT_MAX - share);
+    assert_eq!(silent.seen().len(), share);
+}

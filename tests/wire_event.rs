@@ -1,5 +1,8 @@
 //! The public form of events: what each audience sees of each type, and that ids never change.
 
+// A test that cannot go on has failed.
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use guildhall::core::visibility::Audience;

@@ -1,5 +1,6 @@
-//! The live protocol's text (Centrifuge client protocol v2, JSON): frames of clients become commands,
-//! replies and publications become lines, lines become WebSocket frames. No decision is made here.
+//! The live protocol's text (Centrifuge client protocol v2, JSON): frames of clients become
+//! commands, replies and publications become lines, lines become WebSocket frames. No decision is
+//! made here.
 
 use std::io::Write;
 

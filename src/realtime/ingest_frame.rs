@@ -330,7 +330,8 @@ fn extend(ack: &mut Option<Ack>, n: u64, ingested: Ingested) {
 }
 
 fn ack_text(ack: &Ack) -> String {
-    serde_json::json!(ack).to_string()
+    // Numbers and texts always have a JSON form.
+    serde_json::to_string(ack).unwrap_or_default()
 }
 
 fn fault_text(n: Option<u64>, fault: &FrameFault) -> String {

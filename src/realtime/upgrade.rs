@@ -10,6 +10,7 @@ use actix_http::body::BodySize;
 use actix_http::header::{HOST, HeaderMap, ORIGIN};
 use actix_http::{HttpMessage, Request, StatusCode, h1, ws};
 use actix_service::{ServiceFactory, fn_factory, fn_service};
+use actix_web::Error;
 use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -29,8 +30,7 @@ type Upgrade = (Request, Framed<TcpStream, h1::Codec>);
 /// The service for `HttpService::build().upgrade(..)`, one for each worker thread.
 pub fn upgrade_service(
     live: Live,
-) -> impl ServiceFactory<Upgrade, Config = (), Response = (), Error = actix_web::Error, InitError = ()>
-{
+) -> impl ServiceFactory<Upgrade, Config = (), Response = (), Error = Error, InitError = ()> {
     fn_factory(move || {
         let worker = Worker::start(live.clone());
         ready(Ok::<_, ()>(fn_service(move |(request, framed): Upgrade| {
@@ -40,7 +40,7 @@ pub fn upgrade_service(
                 if let Err(error) = enter(worker, request, framed).await {
                     tracing::debug!(%error, "an upgrade was not finished");
                 }
-                Ok::<_, actix_web::Error>(())
+                Ok::<_, Error>(())
             }
         })))
     })

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use guildhall::wire::event::epoch_text;
 use serde_json::json;
 
 use crate::client::Client;
 use crate::server::{PATIENCE, TestServer};
-use crate::site::{counted, member};
+use crate::site::{INCARNATION, counted, member};
 
 #[actix_rt::test]
 async fn a_reader_that_stops_reading_is_cut_while_others_go_on() {
@@ -35,5 +36,31 @@ async fn a_reader_that_stops_reading_is_cut_while_others_go_on() {
     assert!(started.elapsed() < Duration::from_secs(11), "cut after {:?}", started.elapsed());
     assert!(slowest < Duration::from_secs(2), "the other reader waited {slowest:?}");
     drop(dead);
+    server.stop().await;
+}
+
+#[actix_rt::test]
+async fn a_reader_that_falls_too_far_behind_is_told_so_and_recovers() {
+    let server = TestServer::start();
+    let ann = member(0xa);
+    let channel = format!("member:{ann}");
+    let subscribe = json!({"id": 2, "subscribe": {"channel": channel}});
+    let mut slow = Client::connect(&server, "owner").await;
+    slow.ask(subscribe.clone()).await;
+    let mut alive = Client::connect(&server, "owner").await;
+    alive.ask(subscribe).await;
+    let mut last = 0;
+    // More than any kernel holds for two sockets, and a full outbox.
+    for round in 0..500 {
+        last = server.site.write_all((0..64).map(|it| counted(ann, round * 64 + it)).collect());
+        while alive.publication().await.0 < last {}
+    }
+    assert_eq!(slow.close_code().await, 3008);
+    server.site.write_all((0..10).map(|it| counted(ann, it)).collect());
+    let mut again = Client::connect(&server, "owner").await;
+    let epoch = epoch_text(INCARNATION);
+    let position = json!({"channel": channel, "recover": true, "offset": last, "epoch": epoch});
+    let reply = again.ask(json!({"id": 2, "subscribe": position})).await;
+    assert_eq!(reply["subscribe"]["publications"].as_array().map(Vec::len), Some(10));
     server.stop().await;
 }

@@ -99,7 +99,7 @@ impl Redis {
             if self.ask("PING").is_ok_and(|answer| answer.starts_with("+PONG")) {
                 return Ok(());
             }
-            std::thread::sleep(POLL_PAUSE);
+            pause();
         }
         Err(LoadError::protocol("redis-server", "does not answer"))
     }
@@ -175,7 +175,7 @@ impl Redis {
             if self.child.try_wait()?.is_some() {
                 return Ok(());
             }
-            std::thread::sleep(POLL_PAUSE);
+            pause();
         }
         self.child.kill()?;
         self.child.wait().map(|_| ())
@@ -190,6 +190,12 @@ impl Drop for Redis {
             eprintln!("cannot clean up after redis-server: {error}");
         }
     }
+}
+
+/// Until a process of its own pace is asked again.
+#[allow(clippy::disallowed_methods, reason = "a thread of the generator that only waits here")]
+fn pause() {
+    std::thread::sleep(POLL_PAUSE);
 }
 
 fn free_port() -> Result<u16, LoadError> {

@@ -43,12 +43,11 @@ pub(super) async fn run(
             Err(error) => stream.meter.fail(&error),
         }
         socket = match stream.resume().await {
-            Ok(socket) => socket,
+            Ok(socket) if stream.seat.may_retry() => socket,
+            Ok(_) => return Ok(stream.give_up()),
             Err(error) => {
                 stream.meter.fail(&error);
-                let open: u64 = stream.waiting.iter().map(|frame| frame.increments).sum();
-                stream.meter.uncertain_total += open;
-                return Ok(stream.meter);
+                return Ok(stream.give_up());
             }
         };
     }
@@ -62,6 +61,13 @@ impl Stream<'_> {
         let hello = format!(r#"{{"token":"{}","producer":"{producer}"}}"#, target.key);
         socket.send_text(&hello).await?;
         Ok(socket)
+    }
+
+    /// Nobody knows whether what is not acknowledged was counted.
+    fn give_up(mut self) -> Meter {
+        let open: u64 = self.waiting.iter().map(|frame| frame.increments).sum();
+        self.meter.uncertain_total += open;
+        self.meter
     }
 
     /// Opens the stream again and sends again what was not acknowledged, under its old numbers.
@@ -93,7 +99,7 @@ impl Stream<'_> {
             if self.waiting.is_empty() {
                 return Ok(());
             }
-            let acknowledged = match self.seat.pace.due().filter(|_| self.has_room()) {
+            let answer = match self.seat.pace.due().filter(|_| self.has_room()) {
                 None => socket.next().await?,
                 Some(due) => match tokio::time::timeout_at(due.into(), socket.next()).await {
                     Ok(message) => message?,
@@ -101,7 +107,7 @@ impl Stream<'_> {
                     Err(_) => continue,
                 },
             };
-            self.take_ack(acknowledged);
+            self.take_answer(answer)?;
         }
     }
 
@@ -126,19 +132,26 @@ impl Stream<'_> {
         socket.send(&message.bytes).await
     }
 
-    fn take_ack(&mut self, text: &[u8]) {
-        let Some(ack) = number_field(text, "ack") else {
-            // The greeting, or a message of a later version.
-            if memchr::memmem::find(text, b"\"error\"").is_some() {
-                self.meter.fail(&LoadError::refused("the stream", 0, text));
-            }
-            return;
-        };
+    /// An acknowledgement covers every frame up to its number. A refusal ends the connection: what
+    /// is not acknowledged is sent again over the next one.
+    fn take_answer(&mut self, text: &[u8]) -> Result<(), LoadError> {
+        if memchr::memmem::find(text, b"\"error\":").is_some() {
+            return Err(LoadError::refused("the stream", 0, text));
+        }
+        // The greeting names no number.
+        let Some(ack) = number_field(text, "ack") else { return Ok(()) };
+        // What was there already was counted by the connection before.
+        let accepted = number_field(text, "accepted");
+        let duplicates = number_field(text, "duplicates").unwrap_or(0);
+        let mut counted = accepted.map_or(u64::MAX, |accepted| accepted + duplicates);
         while let Some(frame) = self.waiting.pop_front_if(|frame| frame.n <= ack) {
-            self.meter.acknowledge(&self.seat.window, frame.since, frame.increments);
+            let of_frame = frame.increments.min(counted);
+            counted -= of_frame;
+            self.meter.acknowledge(&self.seat.window, frame.since, of_frame);
         }
         if let Some(faults) = memchr::memmem::find(text, b"\"errors\":[{") {
             self.meter.fail(&LoadError::refused("a line of a frame", 0, &text[faults..]));
         }
+        Ok(())
     }
 }

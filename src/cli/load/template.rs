@@ -179,7 +179,7 @@ impl SingleRequest {
     pub fn new(target: &Target, key: &str) -> SingleRequest {
         let blank = "0".repeat(ID_TEXT_BYTES);
         let path = format!("/members/v1/activity-counters/{blank}/increment");
-        let body = format!(r#"{{"key":"{key}","delta":1}}"#);
+        let body = format!(r#"{{"counter":{{"key":"{key}","delta":1}}}}"#);
         let bytes = target.request("POST", &path, Content::Json, body.as_bytes());
         let member_at = "POST /members/v1/activity-counters/".len();
         SingleRequest { bytes, member_at }
@@ -279,6 +279,6 @@ mod tests {
         let text = String::from_utf8(request.bytes).unwrap();
         let path = "/members/v1/activity-counters/00000000-0000-0001-0000-000000000001/increment ";
         assert!(text.starts_with(&format!("POST {path}")), "{text}");
-        assert!(text.ends_with(r#"{"key":"likes","delta":1}"#), "{text}");
+        assert!(text.ends_with(r#"{"counter":{"key":"likes","delta":1}}"#), "{text}");
     }
 }

@@ -193,7 +193,9 @@ impl Watcher {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::{SinkExt, StreamExt};
     use serde_json::json;
+    use tokio_tungstenite::tungstenite::Message;
 
     use super::*;
 
@@ -212,5 +214,47 @@ mod tests {
         expected.published(&json!({"memberId": "ann", "data": {"followed": "bob"}}));
         assert_eq!(expected.seen.borrow().from_answer.count(), 2);
         assert!(expected.is_complete());
+    }
+
+    /// Confirms two commands in one message, pings, and publishes what the test waits for.
+    async fn live_server(listener: tokio::net::TcpListener) {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        let hello = socket.next().await.unwrap().unwrap().into_text().unwrap();
+        let ids: Vec<Value> =
+            hello.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(ids[0]["connect"]["token"], "key");
+        assert_eq!(ids[1]["subscribe"]["channel"], "member:ann");
+        let confirmed = "{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{}}";
+        socket.send(Message::text(confirmed)).await.unwrap();
+        socket.send(Message::text("{}")).await.unwrap();
+        assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("{}"));
+        let data = json!({"memberId": "ann", "data": {"followed": "bob"}});
+        let push = json!({"push": {"channel": "member:ann", "pub": {"data": data, "offset": 1}}});
+        socket.send(Message::text(push.to_string())).await.unwrap();
+        // Ends when the watcher has seen enough and goes.
+        while let Some(Ok(_)) = socket.next().await {}
+    }
+
+    #[test]
+    fn a_watcher_subscribes_answers_pings_and_sees_frames() {
+        super::super::drive::runtime().unwrap().block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}", listener.local_addr().unwrap());
+            let client = async {
+                let target = Target::parse(&url, "key").unwrap();
+                let expected = Expected::default();
+                let channels = ["member:ann".to_owned()];
+                let watcher = Watcher::open(&target, &channels).await.unwrap();
+                expected.sent("ann", "bob", Instant::now());
+                expected.answered("ann", "bob");
+                // The round is over already: what is left is to wait for the late frame.
+                let window = Window::starting_now(Duration::ZERO, Duration::ZERO);
+                watcher.watch(&expected, window).await.unwrap();
+                assert!(expected.is_complete());
+                assert_eq!(expected.seen.borrow().from_request.count(), 1);
+            };
+            tokio::join!(live_server(listener), client);
+        });
     }
 }
