@@ -17,7 +17,7 @@ use super::configure;
 use super::front::{EndpointSecret, Front, IssuedToken, RecordsFault, RecordsPage};
 use super::routes::table;
 use crate::actors::handle::{Caller, Role, SiteHandle};
-use crate::domain::{AppId, KeyId, MemberId, SiteId, Timestamp, WrittenRecord};
+use crate::domain::{AppId, EndpointId, KeyId, MemberId, SiteId, Timestamp, WrittenRecord};
 
 const MEMBER: &str = "00000000-0000-0000-0000-000000000007";
 const OTHER: &str = "00000000-0000-0000-0000-000000000008";
@@ -39,8 +39,8 @@ impl Front for StoppedFront {
     fn site(&self, _site: SiteId) -> Option<SiteHandle> {
         None
     }
-    fn issue_member_token(&self, _site: SiteId, _member: MemberId) -> IssuedToken {
-        IssuedToken { access_token: String::new(), expires_in_seconds: 0 }
+    fn issue_member_token(&self, _site: SiteId, _member: MemberId) -> Option<IssuedToken> {
+        None
     }
     fn records_after(
         &self,
@@ -52,11 +52,11 @@ impl Front for StoppedFront {
         let page = RecordsPage { incarnation: 0, records, durable_seq: 0 };
         async move { Ok(page) }.boxed_local()
     }
-    fn new_endpoint_secret(&self) -> EndpointSecret {
+    fn new_endpoint_secret(&self, _endpoint: EndpointId) -> EndpointSecret {
         EndpointSecret { text: String::new(), sealed: Vec::new() }
     }
-    fn check_receiver(&self, _url: &str) -> Result<(), String> {
-        Ok(())
+    fn check_receiver(&self, _url: String) -> LocalBoxFuture<'static, Result<(), String>> {
+        async { Ok(()) }.boxed_local()
     }
     fn metrics_text(&self) -> String {
         "up 1\n".to_owned()
