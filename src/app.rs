@@ -6,12 +6,18 @@
 mod address;
 pub mod admin;
 pub mod admin_socket;
+mod deliveries;
+mod door;
 mod engine;
 mod first_start;
+mod front;
 mod life;
+mod live_ports;
+mod sites;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::{io, thread};
 
 use actix_rt::System;
@@ -25,7 +31,7 @@ use self::life::{Life, Signals};
 use crate::actors::data_dir::{self, Claim, DataDir, DataDirError};
 use crate::actors::registry::RegistryError;
 use crate::config::Config;
-use crate::journal::JournalError;
+use crate::realtime::{Live, LiveSettings};
 use crate::telemetry::{self, Metrics, TelemetryError};
 
 /// Why nothing is served. Each is one line: what, where, what to do.
@@ -42,7 +48,13 @@ pub enum StartError {
     )]
     NoDataDir { path: String },
     #[error("{place}: {reason}: restore the data directory from a backup")]
-    Journal { place: String, reason: JournalError },
+    Journal { place: String, reason: String },
+    #[error("{place}: {reason}")]
+    Snapshots { place: String, reason: String },
+    #[error("{place}: {reason}: restore seal.key, or the whole directory, from a backup")]
+    Vault { place: String, reason: String },
+    #[error("{place} has a journal but no site in it: restore the directory from a backup")]
+    NoSite { place: String },
     #[error("{place}: {reason}")]
     Registry { place: String, reason: RegistryError },
     #[error(transparent)]
@@ -66,7 +78,7 @@ pub fn serve(config: Config) -> Result<(), StartError> {
 
 async fn live(
     config: Config,
-    _metrics: Metrics,
+    metrics: Metrics,
     data_dir: DataDir,
     reserved: Reserved,
 ) -> Result<(), StartError> {
@@ -81,14 +93,20 @@ async fn live(
     let admin = AdminServer::start(&socket, engine.admin())
         .map_err(|reason| StartError::File { path: socket, reason })?;
     let address = reserved.address;
-    let _listener = reserved.listen()?;
+    let front = Arc::new(engine.front(metrics, life.clone()));
+    let live = Live::new(Arc::new(engine.live_ports()), LiveSettings::default());
+    let door = door::open(reserved.listen()?, config.worker_count(), front, live)?;
     life.serve();
     println!("guildhall listening on http://{address}");
     signals.next().await;
     life.drain();
     thread::spawn(life::end_late);
+    let closing = async {
+        door.close().await;
+        engine.close().await;
+    };
     tokio::select! {
-        () = engine.close() => {}
+        () = closing => tracing::info!("stopped"),
         () = signals.next() => tracing::warn!("stopped at once by a second signal"),
     }
     drop(admin);

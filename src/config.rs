@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -27,7 +28,7 @@ pub struct Config {
     pub webhook_allow_networks: Vec<IpNet>,
     pub log: String,
     /// Growth of a site's log that starts its next checkpoint.
-    pub checkpoint_log_bytes_max: u64,
+    pub checkpoint_log_bytes_max: usize,
     pub first_start: FirstStart,
 }
 
@@ -66,7 +67,7 @@ impl Default for Config {
             workers: 0,
             members_hot_max: MEMBERS_HOT_MAX,
             webhook_allow_networks: Vec::new(),
-            log: "info".to_owned(),
+            log: "warn,guildhall=info".to_owned(),
             checkpoint_log_bytes_max: CHECKPOINT_LOG_BYTES_DEFAULT,
             first_start: FirstStart::default(),
         }
@@ -131,7 +132,7 @@ struct ConfigFile {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CheckpointTable {
-    log_bytes_max: Option<u64>,
+    log_bytes_max: Option<usize>,
 }
 
 impl Config {
@@ -143,6 +144,14 @@ impl Config {
         config.apply_environment(environment)?;
         config.apply_flags(flags)?;
         Ok(config)
+    }
+
+    /// Threads of each kind: those that serve connections, and those that run sites.
+    pub fn worker_count(&self) -> usize {
+        match self.workers {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            count => count,
+        }
     }
 
     fn apply_file(&mut self, path: &Path) -> Result<(), ConfigError> {
@@ -178,7 +187,7 @@ impl Config {
         if let Some(bytes) = file.checkpoint.log_bytes_max {
             let origin = origin("checkpoint.log_bytes_max");
             self.checkpoint_log_bytes_max =
-                within(&origin, bytes, CHECKPOINT_LOG_BYTES_MIN, u64::MAX)?;
+                within(&origin, bytes, CHECKPOINT_LOG_BYTES_MIN, usize::MAX)?;
         }
         Ok(())
     }

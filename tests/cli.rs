@@ -4,7 +4,9 @@
 mod program;
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
 
 use program::{Desk, Finished};
 
@@ -166,11 +168,47 @@ fn verify_finds_nothing_with_and_without_a_server() {
 }
 
 #[test]
-fn the_line_on_stdout_means_that_it_accepts() {
+fn the_line_on_stdout_means_that_it_is_ready() {
     let desk = Desk::new();
     let server = desk.start();
-    TcpStream::connect(server.address).unwrap();
+    assert!(server.get("/livez").starts_with("HTTP/1.1 200"));
+    assert!(server.get("/readyz").starts_with("HTTP/1.1 200"));
+    assert!(server.get("/metrics").contains("process_resident_memory_bytes "));
     assert_eq!(server.terminate().code, Some(0));
+}
+
+#[test]
+fn a_connection_that_rests_does_not_delay_the_end() {
+    let desk = Desk::new();
+    let server = desk.start();
+    let mut resting = TcpStream::connect(server.address).unwrap();
+    resting.write_all(b"GET /livez HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
+    assert!(resting.read(&mut [0; 1_024]).unwrap() > 0);
+    let asked = Instant::now();
+    assert_eq!(server.terminate().code, Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let desk = Desk::new();
+    let server = desk.start();
+    // A request that never ends keeps the drain waiting.
+    let mut stuck = TcpStream::connect(server.address).unwrap();
+    let key = server.word_after("owner key").unwrap();
+    let head = format!(
+        "POST /v1/member-tokens HTTP/1.1\r\nHost: here\r\nAuthorization: {key}\r\n\
+         Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{{"
+    );
+    stuck.write_all(head.as_bytes()).unwrap();
+    server.get("/livez");
+    server.send("-TERM");
+    while TcpStream::connect(server.address).is_ok() {}
+    let asked = Instant::now();
+    let finished = server.terminate();
+    assert_eq!(finished.code, Some(0));
+    assert!(finished.stderr.contains("stopped at once by a second signal"), "{finished:?}");
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod api;
 mod event_log;
 #[path = "crash/http.rs"]
 mod http;
+#[path = "crash/power.rs"]
+mod power;
 #[path = "power_cut/cuts.rs"]
 mod power_cut;
 #[path = "crash/random.rs"]
@@ -36,7 +38,7 @@ const READY_UNOPTIMISED_MAX: Duration = Duration::from_secs(20);
 /// From so many cycles on the log must have been trimmed and the snapshots read.
 const CYCLES_TO_SEE_TRIMS: u64 = 20;
 const LOADS_METRIC: &str = "snapshot_loads_total";
-const TRIMS_METRIC: &str = "journal_trims_total";
+const TRIMS_METRIC: &str = "site_journal_trims_total";
 
 #[derive(Default)]
 struct Totals {
@@ -84,7 +86,7 @@ fn one_cycle(
 ) -> Server {
     let moment = world.next_moment();
     totals.kills += 1;
-    let in_checkpoint = world.load(server, &home.data_dir, moment, |server| {
+    let in_checkpoint = world.load(server, &home.data_dir, moment, |server, _| {
         totals.note(&server);
         server.kill();
     });

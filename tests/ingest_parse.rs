@@ -1,6 +1,8 @@
 //! Increment batches as JSON: what is taken, what is refused, and that the hand parser always says
 //! what the JSON library says.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fmt::Write as _;
 
 use guildhall::domain::command::IncrementBatch;
@@ -237,12 +239,16 @@ fn space() -> impl Strategy<Value = String> {
     ]
 }
 
+fn uuid() -> impl Strategy<Value = uuid::Uuid> {
+    any::<u128>().prop_map(uuid::Uuid::from_u128)
+}
+
 fn member_id() -> impl Strategy<Value = String> {
     prop_oneof![
-        12 => any::<u128>().prop_map(|id| format!("\"{}\"", uuid::Uuid::from_u128(id))),
-        2 => any::<u128>().prop_map(|id| format!("\"{}\"", uuid::Uuid::from_u128(id)).to_uppercase()),
-        1 => any::<u128>().prop_map(|id| format!("\"{}\"", uuid::Uuid::from_u128(id).simple())),
-        1 => any::<u128>().prop_map(|id| format!("\"{}\"", uuid::Uuid::from_u128(id).braced())),
+        12 => uuid().prop_map(|id| format!("\"{id}\"")),
+        2 => uuid().prop_map(|id| format!("\"{id}\"").to_uppercase()),
+        1 => uuid().prop_map(|id| format!("\"{}\"", id.simple())),
+        1 => uuid().prop_map(|id| format!("\"{}\"", id.braced())),
         1 => "\"[0-9a-gA-F-]{35,37}\"",
         1 => odd_value(),
     ]
@@ -273,7 +279,7 @@ fn delta() -> impl Strategy<Value = String> {
 
 fn op_id() -> impl Strategy<Value = String> {
     prop_oneof![
-        6 => any::<u128>().prop_map(|id| format!("\"{}\"", uuid::Uuid::from_u128(id))),
+        6 => uuid().prop_map(|id| format!("\"{id}\"")),
         2 => "\"[a-zA-Z0-9:/-]{0,66}\"",
         1 => "\"[ -~é]{0,40}\"",
         1 => odd_value(),

@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::journal::embedded::Embedded;
+
 /// The format that this program writes, and the newest that it reads.
 pub const FORMAT_VERSION: u32 = 1;
 
@@ -225,7 +227,7 @@ fn hold(path: &Path) -> Result<DataDir, DataDirError> {
 
 fn check_journal_is_there(path: &Path, stage: Stage) -> Result<(), DataDirError> {
     let journal = path.join(JOURNAL);
-    let has_files = fs::read_dir(&journal).is_ok_and(|mut entries| entries.next().is_some());
+    let has_files = Embedded::exists(path);
     match stage {
         Stage::Begun => Ok(()),
         Stage::Ready { .. } if has_files => Ok(()),
@@ -312,6 +314,8 @@ fn fault(action: &'static str, path: &Path, reason: io::Error) -> DataDirError {
 mod tests {
     use super::*;
 
+    const LOG_FILE: &str = "0000000000000001.raftlog";
+
     fn made(path: &Path) -> DataDir {
         match claim(path).unwrap() {
             Claim::Held(_) => panic!("{} was taken already", path.display()),
@@ -322,7 +326,7 @@ mod tests {
     fn ready(path: &Path) -> DataDir {
         let mut data_dir = made(path);
         fs::create_dir(data_dir.journal()).unwrap();
-        fs::write(data_dir.journal().join("log"), "x").unwrap();
+        fs::write(data_dir.journal().join(LOG_FILE), "x").unwrap();
         data_dir.mark_ready(5).unwrap();
         data_dir
     }
@@ -354,7 +358,7 @@ mod tests {
         let Claim::Held(mut again) = claim(&path).unwrap() else { panic!("not held") };
         assert_eq!(again.stage(), Stage::Begun, "a first start may be tried again");
         fs::create_dir(again.journal()).unwrap();
-        fs::write(again.journal().join("log"), "x").unwrap();
+        fs::write(again.journal().join(LOG_FILE), "x").unwrap();
         again.mark_ready(5).unwrap();
         drop(again);
         let Claim::Held(held) = claim(&path).unwrap() else { panic!("not held") };
@@ -395,7 +399,7 @@ mod tests {
     fn a_directory_that_lost_its_journal_is_never_begun_anew() {
         let temp = tempfile::tempdir().unwrap();
         drop(ready(temp.path()));
-        fs::remove_file(temp.path().join("journal/log")).unwrap();
+        fs::remove_file(temp.path().join("journal").join(LOG_FILE)).unwrap();
         let lost = "DIR has a marker but its journal is missing at DIR/journal: restore it, or the \
                     whole directory, from a backup";
         assert_eq!(refusal(temp.path()), lost);

@@ -65,6 +65,19 @@ impl SiteRuntime {
         }
     }
 
+    /// Stops all arbiters, writes what was handed over, and lets the threads end.
+    pub async fn stop(&self) {
+        let writer = self.writer.clone();
+        for arbiter in &self.arbiters {
+            arbiter.stop();
+        }
+        // The writer's last append may wait for the disk.
+        let stopped = actix_rt::task::spawn_blocking(move || writer.stop()).await;
+        if stopped.is_err() {
+            tracing::error!("the journal's writer did not stop in order");
+        }
+    }
+
     /// Brings a site up from the disk; a new one begins empty because its journal says so.
     pub async fn start(&self, site: SiteId) -> Result<SiteHandle, StartError> {
         self.journal.open_site(site).await?;

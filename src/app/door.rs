@@ -3,7 +3,6 @@
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use actix_http::HttpService;
@@ -34,10 +33,8 @@ pub fn open(
     let configure = http::configure(front);
     let sockets = live.clone();
     // Signals are ours: the doors are only the first thing that they close.
-    let builder = Server::build()
-        .workers(worker_count(workers))
-        .disable_signals()
-        .shutdown_timeout(DRAIN_SECONDS_MAX);
+    let builder =
+        Server::build().workers(workers).disable_signals().shutdown_timeout(DRAIN_SECONDS_MAX);
     let draining = builder.graceful_shutdown_signal();
     let server = builder.listen("guildhall", listener, move || {
         let draining = draining.clone();
@@ -52,7 +49,7 @@ pub fn open(
             .tcp_nodelay(true)
             .local_addr(address)
             .upgrade(upgrade_service(sockets.clone()))
-            .finish(map_config(app, move |_| AppConfig::new(false, address.to_string(), address)))
+            .finish(map_config(app, |_| AppConfig::default()))
             .tcp()
     })?;
     let server = server.run();
@@ -71,12 +68,5 @@ impl Door {
             Ok(Err(error)) => tracing::warn!("the server ended with an error: {error}"),
             Err(error) => tracing::error!("the server did not end in order: {error}"),
         }
-    }
-}
-
-fn worker_count(wished: usize) -> usize {
-    match wished {
-        0 => thread::available_parallelism().map_or(1, usize::from),
-        count => count,
     }
 }

@@ -1,21 +1,34 @@
-//! The engine without its doors: journal, registry, sites, in the order in which they need each
-//! other. Opened for serving, for verifying, or only to look after keys and sites.
+//! The engine without its doors: journal, snapshots, sites, registry, deliveries, in the order in
+//! which they need each other. Opened for serving, for verifying, or only to look after keys.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::StartError;
 use super::admin::{Admin, Verify};
-use crate::actors::data_dir::DataDir;
+use super::deliveries::{Deliveries, Running};
+use super::front::ProcessFront;
+use super::life::Life;
+use super::live_ports::LivePorts;
+use super::sites::{OpenSite, Sites};
+use crate::actors::clock::{Clock, SystemClock};
+use crate::actors::data_dir::{DataDir, Stage};
 use crate::actors::registry::{Registry, StartSite};
+use crate::actors::runtime::{RuntimeParts, SiteRuntime};
+use crate::actors::site::SiteOptions;
+use crate::actors::snapshot_thread::SnapshotThread;
 use crate::config::Config;
-use crate::domain::Timestamp;
-use crate::journal::{Journal, Memory, Writer, WriterOptions};
+use crate::journal::embedded::{Embedded, EmbeddedOptions};
+use crate::journal::{Journal, Writer, WriterOptions};
+use crate::snapshot::{SnapshotOptions, SnapshotStore};
+use crate::telemetry::Metrics;
+use crate::webhook::guard::{Guard, SystemResolver};
+use crate::webhook::vault::Vault;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     Serve,
+    /// Sites run, but nothing leaves the process.
     Verify,
     /// Keys and sites only: no site runs.
     LookAfter,
@@ -25,33 +38,74 @@ pub struct Engine {
     pub data_dir: DataDir,
     pub journal: Arc<dyn Journal>,
     pub registry: Registry,
+    clock: Arc<dyn Clock>,
+    vault: Vault,
+    guard: Guard,
     writer: Arc<Writer>,
     verify: Verify,
+    deliveries: Option<Running>,
 }
 
 impl Engine {
     pub async fn open(
-        _config: &Config,
+        config: &Config,
         data_dir: DataDir,
         purpose: Purpose,
     ) -> Result<Engine, StartError> {
-        let place = data_dir.path().display().to_string();
-        let journal = open_journal(&data_dir.journal())?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let journal = open_journal(data_dir.path().to_owned(), clock.clone()).await?;
         data_dir.check_journal(journal.incarnation())?;
+        let vault = open_vault(&data_dir)?;
+        let guard = Guard::new(config.webhook_allow_networks.clone(), Arc::new(SystemResolver));
         let writer = Writer::start(journal.clone(), WriterOptions::default());
-        let start_site: Option<StartSite> = match purpose {
-            Purpose::Serve | Purpose::Verify => None,
+        let runtime = match purpose {
+            Purpose::Serve | Purpose::Verify => {
+                Some(open_runtime(config, &data_dir, &journal, &writer, &clock).await?)
+            }
             Purpose::LookAfter => None,
         };
-        let registry = Registry::open(journal.clone(), start_site)
-            .await
-            .map_err(|reason| StartError::Registry { place, reason })?;
+        let (deliveries, running) = match purpose {
+            Purpose::Serve => {
+                let parts = (guard.clone(), vault.clone(), clock.clone());
+                let (deliveries, running) = Deliveries::new(parts.0, parts.1, parts.2);
+                (Some(deliveries), Some(running))
+            }
+            Purpose::Verify | Purpose::LookAfter => (None, None),
+        };
+        let start_site = runtime.map(|runtime| start_site(runtime, journal.clone(), deliveries));
+        let opened = Registry::open(journal.clone(), start_site).await;
+        let place = data_dir.path().display().to_string();
+        let registry = opened.map_err(|reason| StartError::Registry { place, reason })?;
         let verify: Verify = Arc::new(|_| Box::pin(async { Err("not wired".to_owned()) }));
-        Ok(Engine { data_dir, journal, registry, writer, verify })
+        let deliveries = running;
+        Ok(Engine { data_dir, journal, registry, clock, vault, guard, writer, verify, deliveries })
     }
 
     pub fn admin(&self) -> Admin {
         Admin { registry: self.registry.clone(), verify: self.verify.clone() }
+    }
+
+    pub fn front(&self, metrics: Metrics, life: Life) -> ProcessFront {
+        ProcessFront {
+            sites: self.sites(),
+            clock: self.clock.clone(),
+            guard: self.guard.clone(),
+            vault: self.vault.clone(),
+            metrics,
+            life,
+        }
+    }
+
+    pub fn live_ports(&self) -> LivePorts {
+        LivePorts { sites: self.sites(), clock: self.clock.clone() }
+    }
+
+    fn sites(&self) -> Sites {
+        Sites { registry: self.registry.clone(), journal: self.journal.clone() }
+    }
+
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
     }
 
     /// Names the data directory in messages.
@@ -59,8 +113,11 @@ impl Engine {
         self.data_dir.path().display().to_string()
     }
 
-    /// Stops the sites, writes what waits, and gives the data directory back.
+    /// Ends deliveries, writes what waits, and gives the data directory back.
     pub async fn close(self) {
+        if let Some(deliveries) = self.deliveries {
+            deliveries.stop().await;
+        }
         let writer = self.writer;
         let stopped = tokio::task::spawn_blocking(move || writer.stop()).await;
         if stopped.is_err() {
@@ -70,14 +127,82 @@ impl Engine {
     }
 }
 
-/// Stands in for the embedded engine until that is here.
-fn open_journal(path: &Path) -> Result<Arc<dyn Journal>, StartError> {
-    let made = std::fs::create_dir_all(path).and_then(|()| std::fs::write(path.join("log"), "-"));
-    made.map_err(|reason| StartError::File { path: path.to_owned(), reason })?;
-    Ok(Arc::new(Memory::new(1)))
+/// Opening reads the whole log, so it happens off the arbiter, where signals are heard meanwhile.
+async fn open_journal(
+    data_dir: PathBuf,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<dyn Journal>, StartError> {
+    let place = data_dir.display().to_string();
+    let options =
+        EmbeddedOptions { clock: Arc::new(move || clock.now()), ..EmbeddedOptions::default() };
+    let opening = move || Embedded::open(&data_dir, options);
+    match tokio::task::spawn_blocking(opening).await {
+        Ok(Ok(journal)) => Ok(Arc::new(journal)),
+        Ok(Err(reason)) => Err(StartError::Journal { place, reason: reason.to_string() }),
+        Err(reason) => Err(StartError::Journal { place, reason: reason.to_string() }),
+    }
 }
 
-pub fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_unix_ms(since_epoch.as_millis() as i64)
+/// What sites run on: the two snapshot databases, their thread, and a pool of arbiters.
+async fn open_runtime(
+    config: &Config,
+    data_dir: &DataDir,
+    journal: &Arc<dyn Journal>,
+    writer: &Arc<Writer>,
+    clock: &Arc<dyn Clock>,
+) -> Result<SiteRuntime, StartError> {
+    let place = data_dir.path().display().to_string();
+    let directory = data_dir.snapshots();
+    let opening = move || SnapshotStore::open(&directory, SnapshotOptions::default());
+    let store = match tokio::task::spawn_blocking(opening).await {
+        // What was moved aside has been logged where it was found.
+        Ok(Ok((store, _moved_aside))) => Arc::new(store),
+        Ok(Err(reason)) => return Err(StartError::Snapshots { place, reason: reason.to_string() }),
+        Err(reason) => return Err(StartError::Snapshots { place, reason: reason.to_string() }),
+    };
+    Ok(SiteRuntime::new(RuntimeParts {
+        journal: journal.clone(),
+        writer: writer.clone(),
+        store,
+        snapshots: SnapshotThread::start()?,
+        clock: clock.clone(),
+        options: SiteOptions {
+            checkpoint_log_bytes_max: config.checkpoint_log_bytes_max,
+            members_hot_max: config.members_hot_max,
+            data_dir: Some(data_dir.path().to_owned()),
+            ..SiteOptions::default()
+        },
+        arbiters: config.worker_count(),
+    }))
+}
+
+fn start_site(
+    runtime: SiteRuntime,
+    journal: Arc<dyn Journal>,
+    deliveries: Option<Deliveries>,
+) -> StartSite {
+    let parts = Arc::new((runtime, journal, deliveries));
+    Arc::new(move |site| {
+        let parts = parts.clone();
+        Box::pin(async move {
+            let (runtime, journal, deliveries) = &*parts;
+            let handle = runtime.start(site).await.map_err(|error| error.to_string())?;
+            if let Some(deliveries) = deliveries {
+                deliveries.start(OpenSite { handle: handle.clone(), journal: journal.clone() });
+            }
+            Ok(handle)
+        })
+    })
+}
+
+/// Once secrets may have been sealed, a missing key is told: a new one would never open them.
+fn open_vault(data_dir: &DataDir) -> Result<Vault, StartError> {
+    let path = data_dir.path();
+    let told = |reason: String| StartError::Vault { place: path.display().to_string(), reason };
+    match (Vault::load(path), data_dir.stage()) {
+        (Ok(Some(vault)), _) => Ok(vault),
+        (Ok(None), Stage::Begun) => Vault::create(path).map_err(|error| told(error.to_string())),
+        (Ok(None), Stage::Ready { .. }) => Err(told("seal.key is missing".to_owned())),
+        (Err(error), _) => Err(told(error.to_string())),
+    }
 }

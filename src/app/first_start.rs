@@ -14,14 +14,17 @@ const FIRST_SITE: &str = "default";
 /// directory counts as complete only after the key was shown.
 pub async fn complete(config: &Config, engine: &mut Engine) -> Result<(), StartError> {
     let place = engine.place();
-    let told = |reason| StartError::Registry { place, reason };
     match engine.data_dir.stage() {
         Stage::Ready { .. } => {
-            warn_of_unused_key(&engine.registry, config);
+            if engine.registry.sites().is_empty() {
+                return Err(StartError::NoSite { place });
+            }
+            warn_of_unused_key(engine, config);
             Ok(())
         }
         Stage::Begun => {
-            let made = make(&engine.registry, &config.first_start).await.map_err(told)?;
+            let made = make(&engine.registry, &config.first_start).await;
+            let made = made.map_err(|reason| StartError::Registry { place, reason })?;
             println!("{}", block(&engine.data_dir.path().display().to_string(), &made));
             Ok(engine.data_dir.mark_ready(engine.journal.incarnation())?)
         }
@@ -57,9 +60,9 @@ fn block(data_dir: &str, made: &Made) -> String {
     format!("\n  New data directory {data_dir}\n  site       {}\n  owner key  {key}\n", made.site)
 }
 
-fn warn_of_unused_key(registry: &Registry, config: &Config) {
+fn warn_of_unused_key(engine: &Engine, config: &Config) {
     let Some(key) = &config.first_start.owner_key else { return };
-    if registry.authenticate(key.reveal(), super::engine::now()).is_none() {
+    if engine.registry.authenticate(key.reveal(), engine.clock().now()).is_none() {
         tracing::warn!("GUILDHALL_OWNER_KEY only counts at the first start: it is no key here");
     }
 }

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use futures_util::future::LocalBoxFuture;
 use uuid::Uuid;
 
-use super::engine::now;
 use super::life::Life;
 use super::sites::{OpenSite, Sites};
+use crate::actors::clock::Clock;
 use crate::actors::handle::{CallError, Caller, SiteHandle};
-use crate::actors::registry::Registry;
 use crate::domain::{EndpointId, MemberId, SiteId, Timestamp};
 use crate::http::Front;
 use crate::http::front::{EndpointSecret, IssuedToken, RecordsFault, RecordsPage};
@@ -20,25 +19,25 @@ use crate::webhook::signature::Secret;
 use crate::webhook::vault::Vault;
 
 pub struct ProcessFront {
-    pub registry: Registry,
     pub sites: Sites,
+    pub clock: Arc<dyn Clock>,
     pub guard: Guard,
-    pub vault: Arc<Vault>,
+    pub vault: Vault,
     pub metrics: Metrics,
     pub life: Life,
 }
 
 impl Front for ProcessFront {
     fn authenticate(&self, credential: &str) -> Option<Caller> {
-        self.registry.authenticate(credential, now())
+        self.sites.registry.authenticate(credential, self.now())
     }
 
     fn site(&self, site: SiteId) -> Option<SiteHandle> {
-        self.registry.site(site)
+        self.sites.registry.site(site)
     }
 
     fn issue_member_token(&self, site: SiteId, member: MemberId) -> Option<IssuedToken> {
-        match self.registry.issue_member_token(site, member, now()) {
+        match self.sites.registry.issue_member_token(site, member, self.now()) {
             Ok((access_token, expires_in_seconds)) => {
                 Some(IssuedToken { access_token, expires_in_seconds })
             }
@@ -85,7 +84,7 @@ impl Front for ProcessFront {
     }
 
     fn now(&self) -> Timestamp {
-        now()
+        self.clock.now()
     }
 
     fn new_uuid(&self) -> Uuid {
@@ -99,8 +98,8 @@ async fn records_of(
     after: u64,
     limit: usize,
 ) -> Result<RecordsPage, RecordsFault> {
-    let durable_seq = site.log.durable().seq;
-    match site.log.records_after(after, limit).await {
+    let durable_seq = site.log().durable().seq;
+    match site.log().records_after(after, limit).await {
         Ok(records) if starts_late(after, &records) => Err(trimmed(site).await),
         Ok(records) => {
             let incarnation = site.journal.incarnation();
@@ -117,14 +116,14 @@ fn starts_late(after: u64, records: &[crate::domain::WrittenRecord]) -> bool {
 }
 
 async fn trimmed(site: &OpenSite) -> RecordsFault {
-    match site.journal.position(site.handle.site()).await {
+    match site.journal.position(site.id()).await {
         Ok(position) => RecordsFault::Trimmed { floor: position.first_seq.saturating_sub(1) },
         Err(error) => unreadable(site, &error),
     }
 }
 
 fn unreadable(site: &OpenSite, error: &JournalError) -> RecordsFault {
-    let id = site.handle.site();
+    let id = site.id();
     tracing::error!(site = %id, "events of site {id} cannot be read: {error}");
     RecordsFault::Call(CallError::Internal)
 }

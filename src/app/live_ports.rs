@@ -3,11 +3,11 @@
 use std::future::pending;
 use std::sync::Arc;
 
-use super::engine::now;
 use super::sites::{OpenSite, Sites};
-use crate::actors::handle::{Answer, CallError};
+use crate::actors::clock::Clock;
+use crate::actors::handle::{Answer, CallError, Listening};
 use crate::actors::live::{Authenticated, ChannelFault, LiveFuture, LiveSite, LiveSource};
-use crate::actors::registry::{Registry, Unproven};
+use crate::actors::registry::Unproven;
 use crate::core::query::{Ingested, Query, View, Viewer};
 use crate::core::recovery::Barrier;
 use crate::core::session::TokenFault;
@@ -17,13 +17,13 @@ use crate::journal::JournalError;
 
 #[derive(Clone)]
 pub struct LivePorts {
-    pub registry: Registry,
     pub sites: Sites,
+    pub clock: Arc<dyn Clock>,
 }
 
 impl LiveSource for LivePorts {
     fn authenticate(&self, token: String) -> LiveFuture<'_, Result<Authenticated, TokenFault>> {
-        let proven = self.registry.prove(&token, now());
+        let proven = self.sites.registry.prove(&token, self.clock.now());
         let answer = match proven {
             Ok(proven) => {
                 Ok(Authenticated { caller: proven.caller, expires_at: proven.expires_at })
@@ -35,21 +35,29 @@ impl LiveSource for LivePorts {
     }
 
     fn site(&self, site: SiteId) -> Option<Arc<dyn LiveSite>> {
-        self.sites.get(site).map(|site| Arc::new(site) as Arc<dyn LiveSite>)
+        let site = self.sites.get(site)?;
+        let _listening = site.handle.listen();
+        Some(Arc::new(FollowedSite { site, _listening }))
     }
 }
 
-impl LiveSite for OpenSite {
+/// A site while live connections follow it: its counters are reported as they change.
+struct FollowedSite {
+    site: OpenSite,
+    _listening: Listening,
+}
+
+impl LiveSite for FollowedSite {
     fn incarnation(&self) -> u128 {
-        self.journal.incarnation()
+        self.site.journal.incarnation()
     }
 
     fn durable_seq(&self) -> u64 {
-        self.log.durable().seq
+        self.site.log().durable().seq
     }
 
     fn wait_after(&self, seq: u64) -> LiveFuture<'_, ()> {
-        let mut durable = self.log.watch();
+        let mut durable = self.site.log().watch();
         Box::pin(async move {
             if durable.wait_for(|durable| durable.seq > seq).await.is_err() {
                 pending::<()>().await;
@@ -62,11 +70,11 @@ impl LiveSite for OpenSite {
         seq: u64,
         limit: usize,
     ) -> LiveFuture<'_, Result<Vec<WrittenRecord>, JournalError>> {
-        Box::pin(self.log.records_after(seq, limit))
+        Box::pin(self.site.log().records_after(seq, limit))
     }
 
     fn record(&self, seq: u64) -> LiveFuture<'_, Result<Option<WrittenRecord>, JournalError>> {
-        Box::pin(self.log.record(seq))
+        Box::pin(self.site.log().record(seq))
     }
 
     fn channel(
@@ -75,7 +83,7 @@ impl LiveSite for OpenSite {
         viewer: Viewer,
     ) -> LiveFuture<'_, Result<Barrier, ChannelFault>> {
         Box::pin(async move {
-            let answer = self.handle.query(Query::Channel { member, viewer }).await;
+            let answer = self.site.handle.query(Query::Channel { member, viewer }).await;
             match answer {
                 Ok(Answer { value: View::Channel(channel), seq }) => {
                     Ok(Barrier { seq, last_seq: channel.last_seq })
@@ -87,6 +95,6 @@ impl LiveSite for OpenSite {
     }
 
     fn ingest(&self, batch: IncrementBatch) -> LiveFuture<'_, Result<Answer<Ingested>, CallError>> {
-        Box::pin(self.handle.ingest(batch))
+        Box::pin(self.site.handle.ingest(batch))
     }
 }

@@ -1,11 +1,9 @@
-//! The sites that run in this process, with what the doors need of each besides its handle.
+//! A running site with what the doors need of it besides its handle.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 use crate::actors::handle::SiteHandle;
+use crate::actors::registry::Registry;
 use crate::domain::SiteId;
 use crate::journal::{Journal, SiteLog};
 
@@ -13,34 +11,29 @@ use crate::journal::{Journal, SiteLog};
 #[derive(Clone)]
 pub struct OpenSite {
     pub handle: SiteHandle,
-    pub log: SiteLog,
     pub journal: Arc<dyn Journal>,
 }
 
-/// All of them, from anywhere. A site that was started stays until the end of the process.
-#[derive(Clone)]
-pub struct Sites {
-    open: Arc<watch::Sender<HashMap<SiteId, OpenSite>>>,
+impl OpenSite {
+    pub fn id(&self) -> SiteId {
+        self.handle.site()
+    }
+
+    pub fn log(&self) -> &SiteLog {
+        self.handle.log()
+    }
 }
 
-impl Default for Sites {
-    fn default() -> Self {
-        Sites { open: Arc::new(watch::Sender::new(HashMap::new())) }
-    }
+/// All of them, from anywhere.
+#[derive(Clone)]
+pub struct Sites {
+    pub registry: Registry,
+    pub journal: Arc<dyn Journal>,
 }
 
 impl Sites {
     pub fn get(&self, site: SiteId) -> Option<OpenSite> {
-        self.open.borrow().get(&site).cloned()
-    }
-
-    pub fn all(&self) -> Vec<OpenSite> {
-        self.open.borrow().values().cloned().collect()
-    }
-
-    pub fn add(&self, site: OpenSite) {
-        self.open.send_modify(|open| {
-            open.insert(site.handle.site(), site);
-        });
+        let handle = self.registry.site(site)?;
+        Some(OpenSite { handle, journal: self.journal.clone() })
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: what was asked, and what the shell is told. Without a sub-command it serves.
 
 mod key;
+pub mod load;
 mod operator;
 mod serve;
 mod site;
@@ -37,6 +38,8 @@ enum CliCommand {
     /// Make and list sites
     #[command(subcommand)]
     Site(site::SiteCommand),
+    /// Put load on a running server, and check what it counted
+    Load(load::LoadArgs),
     /// Recompute everything from the journal and compare
     Verify(verify::VerifyArgs),
 }
@@ -48,6 +51,7 @@ pub fn run() -> ExitCode {
         CliCommand::Serve(flags) => serve::run(&flags),
         CliCommand::Key(command) => key::run(command),
         CliCommand::Site(command) => site::run(command),
+        CliCommand::Load(args) => load::run(args),
         CliCommand::Verify(args) => verify::run(args),
     }
 }

@@ -36,7 +36,7 @@ impl Default for DeliverySettings {
 
 /// One delivery to start now. Its result must come back through [`Delivery::attempted`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Send {
+pub struct Due {
     pub seq: u64,
     /// Set aside earlier: the event may have to be read again.
     pub origin: Origin,
@@ -76,7 +76,7 @@ impl DisableReason {
 /// What the shell has to do now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Actions {
-    pub send: Vec<Send>,
+    pub send: Vec<Due>,
     /// Records after this seq are wanted, if there are any.
     pub read_after: Option<u64>,
     pub persist: Option<Progress>,

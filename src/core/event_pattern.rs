@@ -7,7 +7,7 @@ use crate::domain::limits;
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PatternError {
-    #[error("an event type pattern is 1 to {max} bytes long", max = limits::EVENT_PATTERN_BYTES_MAX)]
+    #[error("an event type pattern is 1 to {} bytes long", limits::EVENT_PATTERN_BYTES_MAX)]
     Length,
     #[error("an event type pattern is dotted words of a-z, 0-9 and _, of which the last may be *")]
     Form,

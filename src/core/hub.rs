@@ -2,7 +2,7 @@
 //! Pure: records in, deliveries out. Frames, sockets and the questions asked of the site are the
 //! shell's. Visibility is judged at the moment of sending, here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::channel::{Channel, Topic};
 use super::recovery::Recovered;
@@ -58,7 +58,7 @@ pub enum Delivery {
     },
     /// The channel went out of these sessions' sight; they are no longer in it.
     Cut { channel: Channel, sessions: Vec<SessionKey> },
-    /// The member behind these sessions may no longer be here.
+    /// The member behind these sessions may no longer be here; they are out of its channels.
     Expel { sessions: Vec<SessionKey> },
 }
 
@@ -159,7 +159,11 @@ impl Hub {
             self.position = record.seq;
             for topic in topics_of(record) {
                 if self.topics.contains_key(&topic) {
-                    topics.entry(topic).or_default().push(record.clone());
+                    let stretch = topics.entry(topic).or_default();
+                    // A record is published once, even if it names a member twice.
+                    if stretch.last().is_none_or(|last| last.seq != record.seq) {
+                        stretch.push(record.clone());
+                    }
                 }
             }
         }
@@ -263,24 +267,27 @@ fn turn_away(
 ) {
     let Some(turned) = turns_away(topic, record) else { return };
     let mut cut: BTreeMap<Channel, Vec<SessionKey>> = BTreeMap::new();
-    let mut expelled = Vec::new();
+    let mut expelled = BTreeSet::new();
     let one = std::slice::from_ref(record);
     subscribers.retain(|it| {
-        let reached = it.past(one) == Some(0);
-        let is_other = it.audience <= Audience::Follower;
-        if reached && is_other {
-            cut.entry(it.channel).or_default().push(it.session);
+        let is_reached = it.past(one) == Some(0);
+        match it.audience {
+            Audience::Public | Audience::Follower if is_reached => {
+                cut.entry(it.channel).or_default().push(it.session);
+                false
+            }
+            Audience::SelfMember if is_reached && turned.expelled => {
+                expelled.insert(it.session);
+                false
+            }
+            Audience::Public | Audience::Follower | Audience::SelfMember | Audience::App => true,
         }
-        if reached && turned.expelled && matches!(it.channel, Channel::Personal(_)) {
-            expelled.push(it.session);
-        }
-        !(reached && is_other)
     });
     for (channel, sessions) in cut {
         deliveries.push(Delivery::Cut { channel, sessions });
     }
     if !expelled.is_empty() {
-        deliveries.push(Delivery::Expel { sessions: expelled });
+        deliveries.push(Delivery::Expel { sessions: expelled.into_iter().collect() });
     }
 }
 

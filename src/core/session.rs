@@ -144,6 +144,7 @@ pub enum CloseReason {
     BadRequest,
     Stale,
     InappropriateProtocol,
+    PermissionDenied,
     NotAvailable,
     Revoked,
 }

@@ -111,8 +111,8 @@ pub const JOURNAL_RETRY_DELAY_MS_MAX: u64 = 1_000;
 pub const STORED_VALUE_BYTES_MAX: usize = 256 * 1_024 * 1_024;
 
 /// Log of a site, in bytes, after which its older snapshot is brought up to date and the log trimmed.
-pub const CHECKPOINT_LOG_BYTES_DEFAULT: u64 = 64 * 1_024 * 1_024;
-pub const CHECKPOINT_LOG_BYTES_MIN: u64 = 64 * 1_024;
+pub const CHECKPOINT_LOG_BYTES_DEFAULT: usize = 128 * 1_024 * 1_024;
+pub const CHECKPOINT_LOG_BYTES_MIN: usize = 64 * 1_024;
 
 pub const WORKERS_MAX: usize = 256;
 pub const WEBHOOK_ALLOW_NETWORKS_MAX: usize = 1_000;
@@ -228,6 +228,19 @@ pub const DELIVERY_PERSIST_MS: i64 = 50;
 pub const DELIVERY_PERSIST_RESULTS: u32 = 100;
 /// Progress over events that the endpoint does not take is worth fewer writes.
 pub const DELIVERY_PERSIST_SKIPPED_MS: i64 = 60_000;
+/// Largest frame of an ingest stream.
+pub const INGEST_FRAME_BYTES_MAX: usize = 2 * 1_024 * 1_024;
+/// Frames of one ingest stream that are read and not yet answered; beyond it the socket waits.
+pub const INGEST_FRAMES_IN_FLIGHT_MAX: usize = 64;
+/// Bytes of one ingest stream that are read and not yet answered; more than the largest frame.
+pub const INGEST_BYTES_IN_FLIGHT_MAX: usize = 8 * 1_024 * 1_024;
+/// Bytes of commits that one synced append takes, about; what waits beyond it goes into the next.
+pub const JOURNAL_BATCH_BYTES_MAX: usize = 16 * 1_024 * 1_024;
+/// Tries to learn what became of an append before its generation is given up.
+pub const JOURNAL_RETRIES_MAX: u32 = 30;
+pub const JOURNAL_RETRY_DELAY_MS_MAX: u64 = 1_000;
+/// One value of the codec: a stored batch, a snapshot entry.
+pub const STORED_VALUE_BYTES_MAX: usize = 256 * 1_024 * 1_024;
 
 pub const EVENT_PATTERN_BYTES_MAX: usize = 128;
 
@@ -237,6 +250,8 @@ pub const WEBHOOK_PAGE_RECORDS_MAX: usize = 64;
 pub const WEBHOOK_PAGE_BYTES_MAX: usize = 256 * 1_024;
 /// Deliveries of the whole process that may be on their way at once.
 pub const WEBHOOK_IN_FLIGHT_MAX: usize = 1_024;
+/// Of these, what one site may take.
+pub const WEBHOOK_IN_FLIGHT_PER_SITE_MAX: usize = 256;
 pub const WEBHOOK_CONNECT_MS_MAX: u64 = 5_000;
 /// From the first look-up to the last byte of the answer.
 pub const WEBHOOK_TOTAL_MS_MAX: u64 = 15_000;
@@ -274,3 +289,10 @@ pub const SEGMENT_MERGE_BYTES_MAX: u64 = 4 * 1_024 * 1_024;
 /// Older events are kept so long, and so many bytes of them for each site.
 pub const SEGMENT_AGE_MS_MAX: i64 = 7 * 24 * 3_600 * 1_000;
 pub const SEGMENTS_SITE_BYTES_MAX: u64 = 4 * 1_024 * 1_024 * 1_024;
+
+/// Largest frame of an ingest stream.
+pub const INGEST_FRAME_BYTES_MAX: usize = 2 * 1_024 * 1_024;
+/// Frames of one ingest stream that are read and not yet answered; beyond it the socket is not read.
+pub const INGEST_FRAMES_IN_FLIGHT_MAX: usize = 64;
+/// Bytes of one ingest stream that are read and not yet answered; more than the largest frame.
+pub const INGEST_BYTES_IN_FLIGHT_MAX: usize = 8 * 1_024 * 1_024;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::admit::{Fence, Verdict};
-use super::{Appended, Batch, Journal, JournalError, JournalFuture, Position};
+use super::{Appended, Batch, Journal, JournalError, JournalFuture, KeyValues, Position};
 use crate::domain::{Commit, SiteId, WrittenRecord};
 
 /// What the next append answers instead of doing as asked.
@@ -113,6 +113,8 @@ impl Memory {
         for log in state.sites.values_mut() {
             log.unsynced.truncate(kept);
             log.sync();
+            // Generations are told apart within one process only, as on disk.
+            log.synced.generation = 0;
             log.written = log.synced;
         }
     }
@@ -123,7 +125,7 @@ impl Memory {
 
     pub fn open_site_now(&self, site: SiteId) -> Position {
         let mut state = self.lock();
-        let log = state.sites.entry(site).or_insert_with(Log::new);
+        let log = state.sites.entry(site).or_insert_with(Log::empty);
         log.synced.position
     }
 
@@ -212,7 +214,7 @@ impl Memory {
         self.lock().values.get(&site)?.get(key).cloned()
     }
 
-    pub fn scan_now(&self, site: Option<SiteId>, prefix: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    pub fn scan_now(&self, site: Option<SiteId>, prefix: &[u8]) -> KeyValues {
         let state = self.lock();
         let Some(values) = state.values.get(&site) else { return Vec::new() };
         let from = values.range(prefix.to_vec()..);
@@ -258,7 +260,7 @@ impl State {
 }
 
 impl Log {
-    fn new() -> Log {
+    fn empty() -> Log {
         let mut log = Log::default();
         log.first_commit_is(1);
         log.first_seq_is(1);
@@ -357,7 +359,7 @@ impl Journal for Memory {
         &self,
         site: Option<SiteId>,
         prefix: Vec<u8>,
-    ) -> JournalFuture<'_, Result<Vec<(Vec<u8>, Vec<u8>)>, JournalError>> {
+    ) -> JournalFuture<'_, Result<KeyValues, JournalError>> {
         Box::pin(async move { Ok(self.scan_now(site, &prefix)) })
     }
 }

@@ -30,6 +30,9 @@ pub use writer::{EXIT_JOURNAL_FAILED, Writer, WriterOptions};
 
 pub type JournalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// Keys with their values, in key order.
+pub type KeyValues = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// How far a site's log reaches. Numbers are those of the newest durable thing, 0 for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
@@ -128,5 +131,5 @@ pub trait Journal: Send + Sync {
         &self,
         site: Option<SiteId>,
         prefix: Vec<u8>,
-    ) -> JournalFuture<'_, Result<Vec<(Vec<u8>, Vec<u8>)>, JournalError>>;
+    ) -> JournalFuture<'_, Result<KeyValues, JournalError>>;
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::JournalError;
-use super::files::{replace_file, sync_directory};
+use super::files::{is_unfinished, replace_file, sync_directory};
 use super::segment_file::{Builder, Built, SegmentFile};
 use super::site_log::lock;
 use crate::domain::limits::{
@@ -67,6 +67,8 @@ impl Segments {
                 let name = entry.file_name();
                 if let Some(first_seq) = name.to_str().and_then(first_seq_of) {
                     files.push(Listed { first_seq, bytes: entry.metadata()?.len() });
+                } else if is_unfinished(&entry.path()) {
+                    fs::remove_file(entry.path())?;
                 }
             }
         }

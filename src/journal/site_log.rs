@@ -102,8 +102,7 @@ impl SiteLog {
 
     /// Calls `waiter` once `commit` of the present generation is durable or lost, at once if known.
     pub fn park(&self, commit: u64, waiter: Waiter) {
-        let generation = self.line.lock().generation;
-        self.park_in(generation, commit, waiter);
+        self.park_in(self.generation(), commit, waiter);
     }
 
     /// The same for one who may come late: a commit of a generation that is over is lost.
@@ -173,9 +172,15 @@ impl SiteLog {
         self.line.failed.subscribe()
     }
 
-    /// Calls `watcher` from the writer's thread whenever a generation fails. Replaces an older one.
+    /// Calls `watcher` from the writer's thread whenever a generation fails. Replaces an older one,
+    /// and must not do so itself.
     pub fn on_failure(&self, watcher: FailureWatcher) {
         *lock(&self.line.failure_watcher) = Some(watcher);
+    }
+
+    /// The generation that is being written.
+    pub fn generation(&self) -> u64 {
+        self.line.lock().generation
     }
 
     /// The state was rebuilt from what is durable at `at`: from here on only `generation` counts.
@@ -252,6 +257,8 @@ impl Line {
 
     /// Publishes what a batch came to, and wakes who waited for it.
     pub(super) fn settle(&self, batch: &Batch, outcome: &Appended) {
+        let bytes = batch.commits.iter().map(|commit| commit.bytes_estimate()).sum();
+        self.in_flight_bytes.fetch_sub(bytes, Ordering::Relaxed);
         match outcome {
             Appended::Stored(_) => self.stored(batch),
             Appended::Conflict { .. }
@@ -259,8 +266,6 @@ impl Line {
             | Appended::Full
             | Appended::Unavailable(_) => self.fail(batch.generation),
         }
-        let bytes = batch.commits.iter().map(|commit| commit.bytes_estimate()).sum();
-        self.in_flight_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     fn stored(&self, batch: &Batch) {
@@ -280,7 +285,7 @@ impl Line {
     }
 
     /// Gives a generation up: all of it that is queued or waited for is lost.
-    pub(super) fn fail(&self, generation: u64) {
+    fn fail(&self, generation: u64) {
         let mut state = self.lock();
         if state.generation != generation || state.failed {
             return;
@@ -295,6 +300,15 @@ impl Line {
         waiters.into_iter().for_each(|waiter| waiter(Err(Lost)));
     }
 
+    /// The writer stopped: whatever comes now is lost, and nobody needs to rebuild for it.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        let waiters = self.drop_generation(&mut state);
+        state.failed = true;
+        drop(state);
+        waiters.into_iter().for_each(|waiter| waiter(Err(Lost)));
+    }
+
     fn drop_generation(&self, state: &mut LineState) -> Vec<Waiter> {
         let bytes = state.queue.drain(..).map(|commit| commit.bytes_estimate()).sum();
         self.in_flight_bytes.fetch_sub(bytes, Ordering::Relaxed);
@@ -305,10 +319,6 @@ impl Line {
         self.durable_seq.store(durable.seq, Ordering::Release);
         self.durable_commit.store(durable.commit, Ordering::Release);
         self.durable.send_replace(durable);
-    }
-
-    pub(super) fn generation(&self) -> u64 {
-        self.lock().generation
     }
 
     fn lock(&self) -> MutexGuard<'_, LineState> {

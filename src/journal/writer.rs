@@ -78,7 +78,7 @@ impl Writer {
     }
 
     /// A site's log from `at`, which is what the journal holds. Attached again after its owner was
-    /// started anew, the same log goes on with the new generation.
+    /// started anew, the same log goes on, with a generation above [`SiteLog::generation`].
     pub fn attach(&self, site: SiteId, at: Position, generation: u64) -> SiteLog {
         let mut lines = lock(&self.lines);
         if let Some(log) = lines.get(&site) {
@@ -98,7 +98,7 @@ impl Writer {
             thread.join().expect("the writer ends the process before it panics");
         }
         for log in lock(&self.lines).values() {
-            log.line.fail(log.line.generation());
+            log.line.close();
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Does what a session wants done: writes its replies, asks for what it needs, ends it. Answers come
-//! back to the session by its key, so that nothing keeps a socket that is gone.
+//! Does what a session wants done: writes its replies, asks for what it needs, ends it. Answers
+//! come back to the session by its key, so that nothing keeps a socket that is gone.
 
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};

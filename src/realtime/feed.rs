@@ -51,6 +51,14 @@ pub(crate) async fn follow(worker: Rc<Worker>, live: Rc<SiteLive>) {
         }
         let round = live.port.records_after(live.position(), LIVE_RECORDS_PER_ROUND_MAX).await;
         match round {
+            Ok(records) if records.is_empty() => {
+                // The word came before the record; a moment later both are there.
+                tokio::time::sleep(RETRY_DELAY).await;
+            }
+            Ok(records) if !is_dense(live.position(), &records) => {
+                tracing::error!(site = %live.site, "live feed was given records with a gap");
+                return worker.abandon_site(live.site);
+            }
             Ok(records) => publish(&worker, &live, &records),
             Err(JournalError::Unavailable(detail)) => {
                 tracing::warn!(site = %live.site, detail, "live feed waits for the journal");
@@ -66,6 +74,11 @@ pub(crate) async fn follow(worker: Rc<Worker>, live: Rc<SiteLive>) {
     }
 }
 
+/// A gap would end in silence: whoever made it, the readers are told to come back and recover.
+fn is_dense(position: u64, records: &[WrittenRecord]) -> bool {
+    records.iter().zip(position + 1..).all(|(record, seq)| record.seq == seq)
+}
+
 /// One round, without a pause: nobody comes or goes between the hub's word and the frames.
 fn publish(worker: &Rc<Worker>, live: &SiteLive, records: &[WrittenRecord]) {
     metrics::counter!(measure::RECORDS).increment(records.len() as u64);
@@ -75,6 +88,8 @@ fn publish(worker: &Rc<Worker>, live: &SiteLive, records: &[WrittenRecord]) {
             Delivery::Publish { channel, audience, records, sessions } => {
                 let frames = live.writer.frames(channel, audience, &records);
                 let now_ms = worker.now_ms();
+                let sent = frames.len() * sessions.len();
+                metrics::counter!(measure::FRAMES).increment(sent as u64);
                 each(worker, &sessions, |socket| {
                     for frame in &frames {
                         socket.send(frame, now_ms);

@@ -1,5 +1,6 @@
-//! The live protocol's text (Centrifuge client protocol v2, JSON): frames of clients become commands,
-//! replies and publications become lines, lines become WebSocket frames. No decision is made here.
+//! The live protocol's text (Centrifuge client protocol v2, JSON): frames of clients become
+//! commands, replies and publications become lines, lines become WebSocket frames. No decision is
+//! made here.
 
 use std::io::Write;
 
@@ -394,6 +395,7 @@ pub fn close_code(reason: CloseReason) -> (u16, &'static str) {
         CloseReason::BadRequest => (3501, "bad request"),
         CloseReason::Stale => (3502, "stale"),
         CloseReason::InappropriateProtocol => (3506, "inappropriate protocol"),
+        CloseReason::PermissionDenied => (3507, "permission denied"),
         CloseReason::NotAvailable => (3508, "not available"),
         CloseReason::Revoked => (4503, "revoked"),
     }

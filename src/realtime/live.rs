@@ -94,9 +94,9 @@ impl Live {
         let _ended = draining.wait_for(|draining| *draining).await;
     }
 
-    /// Closes every socket with the code for shutdown, spread over the set time, and waits until all
-    /// are gone or `patience` is over. Call it before the server is stopped: sockets are not among
-    /// the connections that the server waits for.
+    /// Closes every socket with the code for shutdown, spread over the set time, and waits until
+    /// all are gone or `patience` is over. Call it before the server is stopped: sockets are not
+    /// among the connections that the server waits for.
     pub async fn shutdown(&self, patience: Duration) {
         self.shared.draining.send_replace(true);
         let all_gone = async {

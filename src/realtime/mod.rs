@@ -4,6 +4,9 @@
 mod drive;
 mod feed;
 pub mod frame;
+pub mod ingest_frame;
+mod ingest_gate;
+mod ingest_stream;
 mod live;
 mod outbox;
 mod socket;
@@ -19,7 +22,7 @@ pub(crate) mod measure {
     pub const SESSIONS: &str = "live_sessions_count";
     /// Connections that the server ended, by reason.
     pub const CLOSED: &str = "live_sessions_closed_total";
-    /// Frames written or queued, one for each socket.
+    /// Frames of publications, one for each socket that they went to.
     pub const FRAMES: &str = "live_frames_sent_total";
     /// Durable records that a worker's hub has published.
     pub const RECORDS: &str = "live_records_published_total";

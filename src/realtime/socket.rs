@@ -87,7 +87,6 @@ impl Socket {
         if self.phase.get() != Phase::Open {
             return;
         }
-        metrics::counter!(measure::FRAMES).increment(1);
         if self.write(frame, now_ms) == Err(Overflow) {
             self.overflowed(now_ms);
         }

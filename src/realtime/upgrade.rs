@@ -10,11 +10,13 @@ use actix_http::body::BodySize;
 use actix_http::header::{HOST, HeaderMap, ORIGIN};
 use actix_http::{HttpMessage, Request, StatusCode, h1, ws};
 use actix_service::{ServiceFactory, fn_factory, fn_service};
+use actix_web::Error;
 use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use url::Url;
 
+use super::ingest_stream::serve;
 use super::live::{Live, Seat};
 use super::socket::prepare;
 use super::worker::Worker;
@@ -28,8 +30,7 @@ type Upgrade = (Request, Framed<TcpStream, h1::Codec>);
 /// The service for `HttpService::build().upgrade(..)`, one for each worker thread.
 pub fn upgrade_service(
     live: Live,
-) -> impl ServiceFactory<Upgrade, Config = (), Response = (), Error = actix_web::Error, InitError = ()>
-{
+) -> impl ServiceFactory<Upgrade, Config = (), Response = (), Error = Error, InitError = ()> {
     fn_factory(move || {
         let worker = Worker::start(live.clone());
         ready(Ok::<_, ()>(fn_service(move |(request, framed): Upgrade| {
@@ -39,7 +40,7 @@ pub fn upgrade_service(
                 if let Err(error) = enter(worker, request, framed).await {
                     tracing::debug!(%error, "an upgrade was not finished");
                 }
-                Ok::<_, actix_web::Error>(())
+                Ok::<_, Error>(())
             }
         })))
     })
@@ -79,7 +80,9 @@ async fn enter(
     match door {
         // A buffer of its exact size: the one of the HTTP layer is not kept for an idle socket.
         Door::Live => worker.adopt(parts.io, BytesMut::from(&parts.read_buf[..]), seat),
-        Door::Ingest => {}
+        Door::Ingest => {
+            actix_rt::spawn(serve(worker.live.clone(), parts.io, parts.read_buf, seat));
+        }
     }
     Ok(())
 }

@@ -28,6 +28,7 @@ mod files;
 mod guard;
 mod key;
 mod mark;
+mod order;
 mod serving;
 mod slots;
 pub mod recovery;

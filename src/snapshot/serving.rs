@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 
 use super::key::{kind_prefix, site_prefix};
 use super::mark::SealedMark;
+use super::order::filling_order;
 use super::store::{Database, Fault, Pair};
 use super::tally::{KindTally, Tally, Written};
 use super::{
@@ -118,7 +119,8 @@ impl Serving {
         let writing = self.writing(site)?;
         let mut writing = locked(&writing);
         let mut bytes = 0;
-        for (key, payload) in entries {
+        for index in filling_order(entries) {
+            let (key, payload) = &entries[index];
             self.put_one(site, *key, payload, &mut writing)?;
             bytes += payload.len() as u64;
         }
@@ -276,6 +278,9 @@ impl Serving {
         let mut after: Option<Vec<u8>> = None;
         loop {
             let slice = self.next_slice(prefix, after.as_deref())?;
+            if slice.is_empty() {
+                return Ok(ControlFlow::Continue(()));
+            }
             for (key_bytes, stored) in slice {
                 let key = self.check(site, &key_bytes, &stored)?;
                 if after.as_ref().is_some_and(|after| *after >= key_bytes) {

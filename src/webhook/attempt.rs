@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use super::client::{Called, Connection, Post};
@@ -15,6 +16,7 @@ use crate::domain::limits;
 /// What one try needs.
 pub(super) struct Attempting {
     pub ports: Ports,
+    pub site_places: Arc<Semaphore>,
     pub receiver: Arc<Receiver>,
     pub seq: u64,
     /// `None` where the event has to be read again.
@@ -36,7 +38,7 @@ pub(super) enum Fate {
 }
 
 pub(super) async fn attempt(attempting: Attempting) -> Ended {
-    let Attempting { ports, receiver, seq, body, kept } = attempting;
+    let Attempting { ports, site_places, receiver, seq, body, kept } = attempting;
     let body = match body {
         Some(body) => Some(body),
         None => read_again(&ports, seq).await,
@@ -44,7 +46,9 @@ pub(super) async fn attempt(attempting: Attempting) -> Ended {
     let Some(body) = body else {
         return Ended { seq, fate: Fate::Lost, connection: kept };
     };
-    // The limit is never closed; without it the try goes on all the same.
+    // The limits are never closed; without them the try goes on all the same. The site's comes
+    // first, so that one site with many silent receivers never holds the places of the others.
+    let _site_place = site_places.acquire().await.ok();
     let _place = ports.in_flight.acquire().await.ok();
     let started = Instant::now();
     let called = ports.client.post(signed(&ports, &receiver, body), kept).await;
@@ -67,7 +71,8 @@ fn judge(called: &Called, receiver: &Receiver, seq: u64) -> AttemptResult {
     match &called.answer {
         Ok(answer) => answer.result(),
         Err(fault) => {
-            tracing::debug!(endpoint = %receiver.id, seq, "endpoint {} took no event: {fault}", receiver.id);
+            let endpoint = receiver.id;
+            tracing::debug!(%endpoint, seq, "endpoint {endpoint} did not answer: {fault}");
             AttemptResult::EndpointFault
         }
     }

@@ -9,15 +9,13 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use futures_util::stream;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::attempt::{Attempting, Ended, Fate, attempt};
 use super::client::Connection;
 use super::port::{EventBody, PortError, Ports};
 use super::receiver::Receiver;
-use crate::core::delivery::{
-    Attempt, Delivery, DisableReason, Jitter, Progress, Send as Delivering,
-};
+use crate::core::delivery::{Attempt, Delivery, DisableReason, Due, Jitter, Phase, Progress};
 use crate::domain::{EndpointId, Timestamp, WrittenRecord, limits};
 
 pub use state::{DispatcherState, Observe};
@@ -38,6 +36,8 @@ pub struct Idle {
 /// What a dispatcher is started with.
 pub struct Start {
     pub ports: Ports,
+    /// The site's own share of the deliveries on their way.
+    pub site_places: Arc<Semaphore>,
     pub progress: Progress,
     /// The newest of it counts for every try.
     pub receiver: watch::Receiver<Arc<Receiver>>,
@@ -51,6 +51,7 @@ pub struct Start {
 pub struct Dispatcher {
     endpoint: EndpointId,
     ports: Ports,
+    site_places: Arc<Semaphore>,
     receiver: watch::Receiver<Arc<Receiver>>,
     wanted: watch::Receiver<u64>,
     idle: mpsc::Sender<Idle>,
@@ -95,6 +96,7 @@ impl Dispatcher {
             endpoint,
             delivery: Delivery::new(start.ports.settings.clone(), start.progress),
             ports: start.ports,
+            site_places: start.site_places,
             receiver: start.receiver,
             wanted: start.wanted,
             idle: start.idle,
@@ -118,11 +120,12 @@ impl Dispatcher {
     fn turn(&mut self, ctx: &mut Context<Self>) {
         let now = self.now();
         let actions = self.delivery.tick(now);
-        for delivering in actions.send {
-            self.send(delivering, ctx);
+        for due in actions.send {
+            self.send(due, ctx);
         }
         for seq in actions.exhausted {
-            tracing::warn!(endpoint = %self.endpoint, seq, "endpoint {} never took event {seq}", self.endpoint);
+            let endpoint = self.endpoint;
+            tracing::warn!(%endpoint, seq, "endpoint {endpoint} never took event {seq}");
         }
         if let Some(after) = actions.read_after {
             self.read(after, ctx);
@@ -158,12 +161,13 @@ impl Dispatcher {
 
 /// Sending.
 impl Dispatcher {
-    fn send(&mut self, delivering: Delivering, ctx: &mut Context<Self>) {
+    fn send(&mut self, due: Due, ctx: &mut Context<Self>) {
         let attempting = Attempting {
             ports: self.ports.clone(),
+            site_places: self.site_places.clone(),
             receiver: self.receiver.borrow().clone(),
-            seq: delivering.seq,
-            body: self.bodies.get(&delivering.seq).cloned(),
+            seq: due.seq,
+            body: self.bodies.get(&due.seq).cloned(),
             kept: self.connections.pop(),
         };
         let ended = attempt(attempting).into_actor(self);
@@ -173,6 +177,7 @@ impl Dispatcher {
     fn ended(&mut self, ended: Ended, ctx: &mut Context<Self>) {
         let now = self.now();
         let seq = ended.seq;
+        let phase_before = self.delivery.phase();
         let kept = ended.connection.filter(Connection::is_fresh);
         self.connections.extend(kept);
         match ended.fate {
@@ -181,14 +186,31 @@ impl Dispatcher {
                 self.delivery.attempted(Attempt { seq, result, jitter }, now);
             }
             Fate::Lost => {
-                tracing::warn!(endpoint = %self.endpoint, seq, "event {seq} is gone before endpoint {} took it", self.endpoint);
+                let endpoint = self.endpoint;
+                tracing::warn!(%endpoint, seq, "retention took event {seq} before {endpoint} did");
                 self.delivery.lost(seq, now);
             }
         }
         if !self.delivery.keeps(seq) {
             self.bodies.remove(&seq);
         }
+        self.tell_hold(phase_before);
         self.turn(ctx);
+    }
+
+    fn tell_hold(&self, before: Phase) {
+        let endpoint = self.endpoint;
+        match (before, self.delivery.phase()) {
+            (Phase::Closed { .. } | Phase::HalfOpen { .. }, Phase::Open { next_try_at }) => {
+                let wait_ms = next_try_at.unix_ms - self.now().unix_ms;
+                tracing::info!(%endpoint, wait_ms, "endpoint {endpoint} is held back {wait_ms} ms");
+            }
+            (Phase::HalfOpen { .. }, Phase::Closed { .. }) => {
+                tracing::info!(%endpoint, "endpoint {endpoint} is well again");
+            }
+            (Phase::Closed { .. } | Phase::HalfOpen { .. }, _)
+            | (Phase::Open { .. } | Phase::Stopped { .. }, _) => {}
+        }
     }
 
     fn disable(&mut self, reason: DisableReason, ctx: &mut Context<Self>) {
@@ -223,7 +245,8 @@ impl Dispatcher {
 
     fn have_read(&mut self, page: Result<Vec<WrittenRecord>, PortError>, ctx: &mut Context<Self>) {
         let page = page.inspect_err(|error| {
-            tracing::warn!(endpoint = %self.endpoint, "endpoint {} cannot read on: {error}", self.endpoint);
+            let endpoint = self.endpoint;
+            tracing::warn!(%endpoint, "endpoint {endpoint} cannot read on: {error}");
         });
         match page {
             Ok(records) if !records.is_empty() => {
@@ -296,7 +319,8 @@ impl Dispatcher {
 
     fn have_stored(&mut self, stored: Result<(), PortError>, ctx: &mut Context<Self>) {
         if let Err(error) = stored {
-            tracing::warn!(endpoint = %self.endpoint, "progress of endpoint {} is not stored: {error}", self.endpoint);
+            let endpoint = self.endpoint;
+            tracing::warn!(%endpoint, "progress of endpoint {endpoint} is not stored: {error}");
             let pause = Duration::from_millis(limits::WEBHOOK_PORT_RETRY_MS);
             ctx.run_later(pause, |dispatcher, ctx| {
                 dispatcher.storing = Storing::Resting;

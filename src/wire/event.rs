@@ -96,7 +96,7 @@ struct EventBody<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Data<'a> {
-    Member(MemberData),
+    Member(Box<MemberData>),
     Follow(FollowData),
     Item { item: ItemBody<'a> },
     Like(LikeData<'a>),
@@ -352,7 +352,7 @@ fn member_data<'a>(
     changes: Option<Vec<ChangeBody>>,
 ) -> Data<'a> {
     let fieldset = if gaze.is_close() { Fieldset::Full } else { Fieldset::Public };
-    Data::Member(MemberData { member: member_json(facts, fieldset), origin, changes })
+    Data::Member(Box::new(MemberData { member: member_json(facts, fieldset), origin, changes }))
 }
 
 /// Fields that strangers may see; a change of any other is not told to them.

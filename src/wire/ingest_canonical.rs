@@ -42,13 +42,14 @@ fn ndjson(body: &[u8], lines: &mut Lines) -> Option<()> {
         let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         let text = &rest[..end];
         rest = rest.get(end + 1..).unwrap_or_default();
-        if text.trim_ascii().is_empty() {
+        let line = whole_line(text);
+        if line.is_none() && text.trim_ascii().is_empty() {
             continue;
         }
         if lines.is_full() {
             return None;
         }
-        match whole_line(text) {
+        match line {
             Some(line) => lines.take(line),
             // An object that is no line in the usual shape may still begin an envelope.
             None if is_first && form_of(body) != Ok(Form::NdJson) => return None,

@@ -1,8 +1,8 @@
 //! The program as a child process with a desk of its own: files, environment, deadlines.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -164,6 +164,20 @@ impl Server {
     pub fn word_after(&self, label: &str) -> Option<String> {
         let rest = self.stdout.lines().find_map(|line| line.trim().strip_prefix(label))?;
         rest.split_whitespace().next().map(str::to_owned)
+    }
+
+    /// One request on a connection of its own: the whole answer.
+    pub fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    pub fn send(&self, name: &str) {
+        signal(self.id(), name);
     }
 
     pub fn terminate(mut self) -> Finished {

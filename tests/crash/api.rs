@@ -3,13 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::http::{Connection, Reply, Request};
+use super::power::Power;
 use super::server::OWNER_KEY;
 
 pub const APP: &str = "151e476a-715e-ec33-db9a-a7ff4d51f70a";
+const MEMBERS: &str = "/members/v1/members";
 pub const EVENTS_PAGE: usize = 1_000;
 
 /// Why there is no acknowledgement.
@@ -19,6 +22,8 @@ pub enum Fault {
     Lost,
     /// The server said that it could not; the same call is tried again.
     Unavailable,
+    /// An answer that nobody received, because the power was gone.
+    Dark,
     /// The server says that its world broke: right only once it did.
     Failed(String),
     /// An answer that no server in order gives: the test fails with it.
@@ -30,6 +35,7 @@ pub type Answer<T> = Result<T, Fault>;
 pub struct Api {
     address: SocketAddr,
     connection: Option<Connection>,
+    power: Arc<Power>,
 }
 
 /// One line of an ingest batch.
@@ -42,10 +48,15 @@ pub struct Increment {
 
 impl Api {
     pub fn new(address: SocketAddr) -> Api {
-        Api { address, connection: None }
+        Api::powered_by(address, Arc::default())
+    }
+
+    pub fn powered_by(address: SocketAddr, power: Arc<Power>) -> Api {
+        Api { address, connection: None, power }
     }
 
     fn send(&mut self, request: &Request<'_>) -> Answer<Reply> {
+        let was_gone = self.power.is_gone();
         let opened = match self.connection.take() {
             Some(connection) => Ok(connection),
             None => Connection::open(self.address),
@@ -57,13 +68,25 @@ impl Api {
         match answered {
             Ok((connection, reply)) => {
                 self.connection = Some(connection);
-                Ok(reply)
+                self.received(request, reply, was_gone)
             }
             Err(error) if hangs(&error) => {
                 Err(Fault::Wrong(format!("{} {} hangs: {error}", request.method, request.path)))
             }
             Err(_) => Err(Fault::Lost),
         }
+    }
+
+    fn received(&self, request: &Request<'_>, reply: Reply, was_gone: bool) -> Answer<Reply> {
+        if self.power.is_on() {
+            return Ok(reply);
+        }
+        let is_creation = request.method == "POST" && request.path == MEMBERS;
+        if was_gone && is_creation && reply.status == 200 {
+            let story = format!("a member was created without a disk: {}", reply.text);
+            return Err(Fault::Wrong(story));
+        }
+        Err(Fault::Dark)
     }
 
     fn call(
@@ -100,7 +123,7 @@ impl Api {
         let email = format!("{nickname}@example.com");
         let profile = json!({ "nickname": nickname, "title": "Stands where it stood" });
         let member = json!({ "loginEmail": email, "profile": profile, "privacyStatus": "PUBLIC" });
-        let answer = self.post("/members/v1/members", json!({ "member": member }))?;
+        let answer = self.post(MEMBERS, json!({ "member": member }))?;
         text_at(&answer, "/member/id")
     }
 

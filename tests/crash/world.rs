@@ -1,12 +1,14 @@
 //! All callers and the event log against one server: load until a moment, then the reckoning.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::api::{Answer, Api, Fault};
 use super::event_log::EventLog;
+use super::power::Power;
 use super::random::Random;
 use super::server::Server;
 use super::worker::{BATCHED_KEY, COUNTED_KEY, Rule, Worker};
@@ -74,25 +76,28 @@ impl World {
         server: Server,
         data_dir: &Path,
         moment: Moment,
-        interrupt: impl FnOnce(Server),
+        interrupt: impl FnOnce(Server, &Power),
     ) -> bool {
         let stop = AtomicBool::new(false);
         let interrupted = AtomicBool::new(false);
         let answers = AtomicU64::new(0);
         let (failed, failures) = mpsc::channel();
+        let power = Arc::new(Power::default());
         let address = server.address;
+        let new_api = || Api::powered_by(address, Arc::clone(&power));
         let log = &mut self.log;
         let hit = std::thread::scope(|scope| {
             for worker in &mut self.workers {
                 let bell = Bell { stop: &stop, interrupted: &interrupted, failed: failed.clone() };
-                let answers = &answers;
-                scope.spawn(move || work(worker, Api::new(address), answers, &bell));
+                let (answers, api) = (&answers, new_api());
+                scope.spawn(move || work(worker, api, answers, &bell));
             }
             let bell = Bell { stop: &stop, interrupted: &interrupted, failed: failed.clone() };
-            scope.spawn(move || read(log, Api::new(address), &bell));
+            let api = new_api();
+            scope.spawn(move || read(log, api, &bell));
             let hit = wait_for(moment, data_dir, &failures);
             interrupted.store(true, Ordering::SeqCst);
-            interrupt(server);
+            interrupt(server, &power);
             stop.store(true, Ordering::SeqCst);
             hit
         });
@@ -168,7 +173,7 @@ impl Bell<'_> {
     /// Tells the test about a fault that no interruption explains.
     fn report(&self, who: &str, fault: Fault) {
         let story = match fault {
-            Fault::Lost | Fault::Unavailable => return,
+            Fault::Lost | Fault::Dark | Fault::Unavailable => return,
             Fault::Failed(_) if self.interrupted.load(Ordering::SeqCst) => return,
             Fault::Failed(story) | Fault::Wrong(story) => story,
         };
@@ -185,6 +190,7 @@ fn work(worker: &mut Worker, mut api: Api, answers: &AtomicU64, bell: &Bell<'_>)
                 answers.fetch_add(1, Ordering::SeqCst);
                 unavailable_in_a_row = 0;
             }
+            Err(Fault::Dark) => {}
             Err(Fault::Unavailable) if unavailable_in_a_row < UNAVAILABLE_IN_A_ROW_MAX => {
                 unavailable_in_a_row += 1;
             }
@@ -201,7 +207,7 @@ fn work(worker: &mut Worker, mut api: Api, answers: &AtomicU64, bell: &Bell<'_>)
 fn read(log: &mut EventLog, mut api: Api, bell: &Bell<'_>) {
     while !bell.is_over() {
         match log.read_on(&mut api) {
-            Ok(_) | Err(Fault::Unavailable) => {}
+            Ok(_) | Err(Fault::Dark | Fault::Unavailable) => {}
             Err(fault) => return bell.report("events", fault),
         }
     }

@@ -4,5 +4,6 @@ mod contract;
 mod damage;
 mod disk;
 mod golden;
+mod process;
 mod support;
 mod writer;

@@ -60,8 +60,14 @@ pub fn on_every_engine(scenario: impl Fn(&mut Subject)) {
     scenario(&mut Subject::disk());
 }
 
+/// The time of the records that tests write, so that nothing ages.
+pub fn options() -> EmbeddedOptions {
+    let clock = || Timestamp::from_unix_ms(1_700_000_000_000);
+    EmbeddedOptions { clock: Arc::new(clock), ..EmbeddedOptions::default() }
+}
+
 pub fn open(directory: &Path) -> Embedded {
-    Embedded::open(directory, EmbeddedOptions::default()).expect("journal opens")
+    Embedded::open(directory, options()).expect("journal opens")
 }
 
 pub fn copy_directory(from: &Path, to: &Path) {
@@ -147,6 +153,13 @@ pub fn store(journal: &dyn Journal, batch: Batch) -> Position {
     match append(journal, batch) {
         Appended::Stored(position) => position,
         refused => panic!("not stored: {refused:?}"),
+    }
+}
+
+/// Stores a batch of its own for each of these commits.
+pub fn store_each(journal: &dyn Journal, numbers: std::ops::RangeInclusive<u64>) {
+    for number in numbers {
+        store(journal, batch(number..=number));
     }
 }
 

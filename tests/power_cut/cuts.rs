@@ -87,8 +87,10 @@ fn one_cut(
     totals: &mut Totals,
 ) -> Server {
     let moment = world.next_moment();
-    let in_checkpoint = world.load(server, &home.data_dir, moment, |server| {
+    let in_checkpoint = world.load(server, &home.data_dir, moment, |server, power| {
+        power.goes();
         volume.cut_power().expect("the power can be cut");
+        power.is_gone_from_now_on();
         server.ends_within(AFTERLIFE);
     });
     totals.in_checkpoints += u64::from(in_checkpoint);

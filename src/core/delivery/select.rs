@@ -11,7 +11,7 @@ impl Delivery {
         }
     }
 
-    pub(super) fn select(&mut self, now: Timestamp) -> Vec<Send> {
+    pub(super) fn select(&mut self, now: Timestamp) -> Vec<Due> {
         let mut chosen = Vec::new();
         while self.flights.len() < self.allowed() {
             let Some(send) = self.next_send(now) else { break };
@@ -26,7 +26,7 @@ impl Delivery {
     }
 
     /// What was set aside has its share first; beyond it, new events go before.
-    fn next_send(&self, now: Timestamp) -> Option<Send> {
+    fn next_send(&self, now: Timestamp) -> Option<Due> {
         let retry = self.next_retry(now);
         let on_their_way =
             self.flights.values().filter(|flight| flight.origin == Origin::Parked).count();
@@ -46,7 +46,7 @@ impl Delivery {
         }
     }
 
-    pub(super) fn next_fresh(&self) -> Option<Send> {
+    pub(super) fn next_fresh(&self) -> Option<Due> {
         let suspect = match self.phase {
             Phase::HalfOpen { suspect, .. } => suspect,
             Phase::Closed { .. } | Phase::Open { .. } | Phase::Stopped { .. } => None,
@@ -54,13 +54,13 @@ impl Delivery {
         let waiting =
             |(seq, slot): &(&u64, &Slot)| slot.stage == Stage::Waiting && Some(**seq) != suspect;
         let (seq, _) = self.slots.iter().find(waiting)?;
-        Some(Send { seq: *seq, origin: Origin::Fresh })
+        Some(Due { seq: *seq, origin: Origin::Fresh })
     }
 
-    fn next_retry(&self, now: Timestamp) -> Option<Send> {
+    fn next_retry(&self, now: Timestamp) -> Option<Due> {
         let resting = self.parked.values().filter(|parked| !self.flights.contains_key(&parked.seq));
         let first = resting.min_by_key(|parked| (parked.next_try_at, parked.seq))?;
-        (first.next_try_at <= now).then_some(Send { seq: first.seq, origin: Origin::Parked })
+        (first.next_try_at <= now).then_some(Due { seq: first.seq, origin: Origin::Parked })
     }
 
     pub(super) fn wants_records(&self) -> bool {

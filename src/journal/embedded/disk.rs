@@ -89,7 +89,7 @@ impl Rules {
         let fault = torn::fault_of_cut(path, offset, self.rewrite_mark())?;
         let Some(fault) = fault else {
             let file = path.display();
-            tracing::warn!(%file, offset, "log ends in a torn write, cut at byte {offset}");
+            tracing::info!(%file, offset, "log ends at byte {offset}, no sync covered the rest");
             return Ok(());
         };
         lock(&self.cuts).push(fault.clone());

@@ -10,8 +10,8 @@ use raft_engine::{Command, Config, Engine, Error, LogBatch, ReadableSize, Recove
 use super::disk::{Rules, WatchedFiles};
 use super::entry::{Entries, Entry};
 use super::{EmbeddedOptions, OpenError};
-use crate::journal::Appended;
 use crate::journal::site_log::lock;
+use crate::journal::{Appended, KeyValues};
 
 /// One thing to store.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ impl Log {
     }
 
     /// Values whose key begins with `prefix`, in key order.
-    pub fn values(&self, group: u64, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String> {
+    pub fn values(&self, group: u64, prefix: &[u8]) -> Result<KeyValues, String> {
         let mut found = Vec::new();
         let scanned =
             self.engine.scan_raw_messages(group, Some(prefix), None, false, |key, value| {

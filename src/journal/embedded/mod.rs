@@ -24,7 +24,9 @@ use self::disk::{DiskCheck, EndProcess};
 use self::keeper::Keeper;
 use self::store::Store;
 use super::writer::EXIT_JOURNAL_FAILED;
-use super::{Appended, Batch, Journal, JournalError, JournalFuture, Position, Retention};
+use super::{
+    Appended, Batch, Journal, JournalError, JournalFuture, KeyValues, Position, Retention,
+};
 use crate::domain::limits::{LOG_BYTES_KEPT, LOG_FILE_BYTES_MAX};
 use crate::domain::{Commit, SiteId, Timestamp, WrittenRecord};
 
@@ -205,7 +207,7 @@ impl Journal for Embedded {
         &self,
         site: Option<SiteId>,
         prefix: Vec<u8>,
-    ) -> JournalFuture<'_, Result<Vec<(Vec<u8>, Vec<u8>)>, JournalError>> {
+    ) -> JournalFuture<'_, Result<KeyValues, JournalError>> {
         Box::pin(async move { self.store.scan(site, &prefix) })
     }
 }

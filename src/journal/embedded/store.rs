@@ -16,6 +16,7 @@ use super::plan::Plan;
 use super::readers::Readers;
 use super::site::SiteEntries;
 use super::start::{read_mark, start, store_mark};
+use super::torn;
 use super::{EmbeddedOptions, LOG_DIRECTORY, OpenError, SEGMENTS_DIRECTORY};
 use crate::domain::limits::{LOG_READERS_MAX, SITES_MAX};
 use crate::domain::{Commit, SiteId, WrittenRecord};
@@ -23,7 +24,7 @@ use crate::journal::codec;
 use crate::journal::files::sync_directory;
 use crate::journal::segments::Segments;
 use crate::journal::site_log::lock;
-use crate::journal::{Appended, Batch, JournalError, Position};
+use crate::journal::{Appended, Batch, JournalError, KeyValues, Position};
 
 /// Records that a trim moves at a time.
 const RECORDS_MOVED_AT_ONCE: usize = 4_096;
@@ -54,6 +55,9 @@ impl Store {
         let directory = data_directory.join(LOG_DIRECTORY);
         let in_log = |error| OpenError::Io { path: directory.clone(), error };
         fs::create_dir_all(&directory).map_err(in_log)?;
+        if torn::lost_its_log(&directory) {
+            return Err(OpenError::damaged(&directory, "all files of the log are missing"));
+        }
         let mark = read_mark(&directory)?;
         let rules = Rules::new(options.disk_check.clone(), options.end_process.clone(), mark);
         let rules = Arc::new(rules);
@@ -257,11 +261,7 @@ impl Store {
         Ok(stored.as_deref().and_then(layout::value_of_caller).map(<[u8]>::to_vec))
     }
 
-    pub fn scan(
-        &self,
-        site: Option<SiteId>,
-        prefix: &[u8],
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, JournalError> {
+    pub fn scan(&self, site: Option<SiteId>, prefix: &[u8]) -> Result<KeyValues, JournalError> {
         let rows = self.log.values(self.values_group(site)?, &layout::caller_key(prefix));
         let rows = rows.map_err(JournalError::Unavailable)?;
         let present = rows.iter().filter_map(|(key, stored)| {

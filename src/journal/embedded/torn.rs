@@ -54,6 +54,14 @@ pub fn holds_log(directory: &Path) -> bool {
     entries.flatten().any(|entry| is_log(&entry.path()))
 }
 
+/// Whether only rewritten entries are left: the log itself comes first, and never leaves alone.
+pub fn lost_its_log(directory: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(directory) else { return false };
+    let paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    let has_log = paths.iter().any(|path| number_of(path, APPEND_SUFFIX).is_some());
+    !has_log && paths.iter().any(|path| rewrite_number(path).is_some())
+}
+
 /// The newest file of rewritten entries, 0 for none.
 pub fn newest_rewrite(directory: &Path) -> io::Result<u64> {
     let mut newest = 0;

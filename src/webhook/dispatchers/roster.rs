@@ -2,11 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::prelude::*;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::sleep;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::core::delivery::Progress;
 use crate::domain::event::{Endpoint, Event};
@@ -18,6 +16,7 @@ use crate::webhook::receiver::{EndpointChange, Receiver, followed};
 pub(super) struct Roster {
     ports: Ports,
     idle: mpsc::Sender<Idle>,
+    places: Arc<Semaphore>,
     entries: BTreeMap<EndpointId, Entry>,
     /// Which endpoints want events of a type; emptied whenever an endpoint changes.
     takers: HashMap<&'static str, Vec<EndpointId>>,
@@ -41,7 +40,8 @@ struct Running {
 
 impl Roster {
     pub(super) fn new(ports: Ports, idle: mpsc::Sender<Idle>) -> Roster {
-        Roster { ports, idle, entries: BTreeMap::new(), takers: HashMap::new() }
+        let places = Arc::new(Semaphore::new(limits::WEBHOOK_IN_FLIGHT_PER_SITE_MAX));
+        Roster { ports, idle, places, entries: BTreeMap::new(), takers: HashMap::new() }
     }
 
     /// These are all the endpoints there are, as of `seq`.
@@ -106,6 +106,7 @@ impl Roster {
         entry.endpoint = endpoint;
         entry.receiver.send_replace(receiver);
         match (&entry.endpoint.disabled, &entry.running) {
+            // bounded: once for each time that an endpoint is disabled.
             (Some(_), Some(running)) => running.dispatcher.do_send(Drain),
             // One that rests has no work; it is woken when it has.
             (None, None) if !entry.rested => self.start(id, 0).await,
@@ -134,7 +135,7 @@ impl Roster {
                 continue;
             }
             entry.wanted.send_replace(seq);
-            if entry.running.is_none() {
+            if entry.running.is_none() && entry.rested {
                 self.start(id, seq - 1).await;
             }
         }
@@ -156,9 +157,16 @@ impl Roster {
     /// Starts a dispatcher if there is work. `looked_through` is up to where a resting endpoint is
     /// known to have none.
     async fn start(&mut self, id: EndpointId, looked_through: u64) {
-        let progress = self.load(id).await;
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        let mut progress = progress.unwrap_or(Progress::starting_after(entry.endpoint.after_seq));
+        let stored = match self.ports.progress.load(id).await {
+            Ok(stored) => stored,
+            // Starting from nothing would repeat everything: the sweep asks again.
+            Err(error) => {
+                entry.rested = false;
+                return tracing::warn!(endpoint = %id, "endpoint {id} does not start: {error}");
+            }
+        };
+        let mut progress = stored.unwrap_or(Progress::starting_after(entry.endpoint.after_seq));
         if entry.rested && is_clear(&progress) {
             progress.cursor = progress.cursor.max(looked_through);
         }
@@ -169,6 +177,7 @@ impl Roster {
         let (running, gone) = oneshot::channel();
         let dispatcher = Dispatcher::new(Start {
             ports: self.ports.clone(),
+            site_places: self.places.clone(),
             progress,
             receiver: entry.receiver.subscribe(),
             wanted: entry.wanted.subscribe(),
@@ -178,18 +187,6 @@ impl Roster {
         entry.running = Some(Running { dispatcher: dispatcher.start(), gone });
     }
 
-    async fn load(&self, id: EndpointId) -> Option<Progress> {
-        loop {
-            match self.ports.progress.load(id).await {
-                Ok(progress) => return progress,
-                Err(error) => {
-                    tracing::warn!(endpoint = %id, "progress of endpoint {id} is not read: {error}");
-                }
-            }
-            sleep(Duration::from_millis(limits::WEBHOOK_PORT_RETRY_MS)).await;
-        }
-    }
-
     /// Lets an idle dispatcher go, unless something was wanted meanwhile.
     pub(super) async fn let_go(&mut self, idle: Idle) {
         let Some(entry) = self.entries.get_mut(&idle.endpoint) else { return };
@@ -197,26 +194,26 @@ impl Roster {
             return;
         }
         if let Some(running) = entry.running.take() {
+            // bounded: once in a dispatcher's life.
             running.dispatcher.do_send(Drain);
             ended(running).await;
             entry.rested = true;
         }
     }
 
-    /// Starts again what ended without being told to.
+    /// Starts what ended without being told to, and what could not be started.
     pub(super) async fn sweep(&mut self) {
-        for entry in self.entries.values_mut() {
+        let mut missing = Vec::new();
+        for (id, entry) in &mut self.entries {
             if entry.running.as_ref().is_some_and(|running| !running.dispatcher.connected()) {
                 entry.running = None;
+                tracing::warn!(endpoint = %id, "the dispatcher of endpoint {id} ended");
+            }
+            if entry.running.is_none() && !entry.rested && entry.endpoint.disabled.is_none() {
+                missing.push(*id);
             }
         }
-        let lost = |entry: &&Entry| {
-            entry.running.is_none() && !entry.rested && entry.endpoint.disabled.is_none()
-        };
-        let lost: Vec<EndpointId> =
-            self.entries.values().filter(lost).map(|entry| entry.endpoint.id).collect();
-        for id in lost {
-            tracing::error!(endpoint = %id, "the dispatcher of endpoint {id} ended: it starts again");
+        for id in missing {
             self.start(id, 0).await;
         }
     }
@@ -232,6 +229,7 @@ impl Roster {
         let running: Vec<Running> =
             self.entries.values_mut().filter_map(|entry| entry.running.take()).collect();
         for one in &running {
+            // bounded: once in a dispatcher's life.
             one.dispatcher.do_send(Drain);
         }
         for one in running {

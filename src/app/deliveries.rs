@@ -1,0 +1,173 @@
+//! Deliveries to webhooks: an arbiter of their own, the dispatchers of every site on it, and what
+//! those need, answered by the site's log and by values beside it.
+
+use std::sync::Arc;
+
+use actix::{Arbiter, ArbiterHandle};
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use super::sites::OpenSite;
+use crate::actors::clock::Clock;
+use crate::core::delivery::{DeliverySettings, Progress};
+use crate::domain::limits::{SITES_MAX, WEBHOOK_IDLE_MS_MAX};
+use crate::domain::{EndpointId, Record, WrittenRecord};
+use crate::journal::{JournalError, codec};
+use crate::webhook::client::{Client, ClientOptions};
+use crate::webhook::dispatchers::Dispatchers;
+use crate::webhook::guard::Guard;
+use crate::webhook::port::{
+    BodyOf, EventBody, PortError, PortFuture, Ports, ProgressStore, RecordSource, in_flight_limit,
+};
+use crate::webhook::site_endpoints::SiteEndpoints;
+use crate::webhook::vault::Vault;
+use crate::wire::event::{Audience, EventSource, event_id, event_json};
+
+const PROGRESS: &[u8] = b"webhook/progress/";
+
+/// Starts deliveries; what the sites share.
+pub struct Deliveries {
+    arbiter: ArbiterHandle,
+    shared: Arc<Shared>,
+    started: mpsc::Sender<Dispatchers>,
+}
+
+struct Shared {
+    client: Client,
+    vault: Vault,
+    clock: Arc<dyn Clock>,
+    in_flight: Arc<Semaphore>,
+}
+
+/// All dispatchers that were started, to be stopped together.
+pub struct Running {
+    dispatchers: mpsc::Receiver<Dispatchers>,
+}
+
+impl Deliveries {
+    pub fn new(guard: Guard, vault: Vault, clock: Arc<dyn Clock>) -> (Deliveries, Running) {
+        let client = Client::new(guard, ClientOptions::default());
+        let shared = Arc::new(Shared { client, vault, clock, in_flight: in_flight_limit() });
+        // Signing and TLS are work: they get a thread of their own.
+        let arbiter = Arbiter::new().handle();
+        let (started, dispatchers) = mpsc::channel(SITES_MAX);
+        (Deliveries { arbiter, shared, started }, Running { dispatchers })
+    }
+
+    pub fn start(&self, site: OpenSite) {
+        let (shared, started) = (self.shared.clone(), self.started.clone());
+        let id = site.id();
+        let accepted = self.arbiter.spawn_fn(move || {
+            if started.try_send(Dispatchers::start(shared.ports(site))).is_err() {
+                tracing::error!(site = %id, "deliveries of site {id} ended with the process");
+            }
+        });
+        if !accepted {
+            tracing::error!(site = %id, "deliveries of site {id} were not started");
+        }
+    }
+}
+
+impl Running {
+    /// Lets end what is on its way, of all sites at the same time.
+    pub async fn stop(mut self) {
+        let mut all = Vec::new();
+        while let Ok(dispatchers) = self.dispatchers.try_recv() {
+            all.push(dispatchers.stop());
+        }
+        futures_util::future::join_all(all).await;
+    }
+}
+
+impl Shared {
+    fn ports(&self, site: OpenSite) -> Ports {
+        let source = EventSource { site: site.id(), incarnation: site.journal.incarnation() };
+        let clock = self.clock.clone();
+        Ports {
+            records: Arc::new(site.clone()),
+            progress: Arc::new(site.clone()),
+            endpoints: Arc::new(SiteEndpoints::new(site.handle)),
+            body_of: body_of(source),
+            client: self.client.clone(),
+            vault: self.vault.clone(),
+            clock: Arc::new(move || clock.now()),
+            in_flight: self.in_flight.clone(),
+            settings: DeliverySettings::default(),
+            idle_ms: WEBHOOK_IDLE_MS_MAX,
+        }
+    }
+}
+
+/// Receivers belong to the owner and to integrators: they see what a key sees.
+fn body_of(source: EventSource) -> BodyOf {
+    Arc::new(move |record: &Record| {
+        let EventSource { site, incarnation } = source;
+        let json = event_json(record, site, incarnation, Audience::App)?;
+        Some(EventBody { id: event_id(source, record.seq), json })
+    })
+}
+
+impl RecordSource for OpenSite {
+    fn records_after(&self, seq: u64, limit: usize) -> PortFuture<'_, Vec<WrittenRecord>> {
+        Box::pin(async move {
+            match self.log().records_after(seq, limit).await {
+                Err(JournalError::Trimmed { first, .. }) => {
+                    let before_first = first.saturating_sub(1);
+                    self.log().records_after(before_first, limit).await.map_err(told)
+                }
+                answer => answer.map_err(told),
+            }
+        })
+    }
+
+    fn watch(&self) -> watch::Receiver<u64> {
+        let mut durable = self.log().watch();
+        let seq = durable.borrow_and_update().seq;
+        let (sender, receiver) = watch::channel(seq);
+        actix_rt::spawn(async move {
+            loop {
+                tokio::select! {
+                    changed = durable.changed() => if changed.is_err() { break },
+                    () = sender.closed() => break,
+                }
+                sender.send_replace(durable.borrow_and_update().seq);
+            }
+        });
+        receiver
+    }
+
+    fn oldest_seq(&self) -> PortFuture<'_, u64> {
+        Box::pin(async {
+            let position = self.journal.position(self.id()).await.map_err(told)?;
+            Ok(position.first_seq)
+        })
+    }
+}
+
+impl ProgressStore for OpenSite {
+    fn load(&self, endpoint: EndpointId) -> PortFuture<'_, Option<Progress>> {
+        Box::pin(async move {
+            let site = Some(self.id());
+            let stored = self.journal.get(site, progress_name(endpoint)).await.map_err(told)?;
+            match stored.map(|bytes| codec::decode(&bytes)).transpose() {
+                Ok(progress) => Ok(progress),
+                Err(error) => Err(PortError(format!("progress of {endpoint}: {error}"))),
+            }
+        })
+    }
+
+    fn store(&self, endpoint: EndpointId, progress: Option<Progress>) -> PortFuture<'_, ()> {
+        Box::pin(async move {
+            let value = progress.as_ref().map(codec::encode);
+            let entries = vec![(progress_name(endpoint), value)];
+            self.journal.put(Some(self.id()), entries).await.map_err(told)
+        })
+    }
+}
+
+fn progress_name(endpoint: EndpointId) -> Vec<u8> {
+    [PROGRESS, endpoint.as_bytes()].concat()
+}
+
+fn told(error: JournalError) -> PortError {
+    PortError(error.to_string())
+}

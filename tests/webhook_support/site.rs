@@ -1,0 +1,238 @@
+//! A site's log, endpoints and stored progress in memory, behind the ports of the dispatchers.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use guildhall::core::delivery::{DeliverySettings, Progress, Schedule};
+use guildhall::domain::batch::Touches;
+use guildhall::domain::event::Endpoint;
+use guildhall::domain::{BadgeId, EndpointId, Event, MemberId, Record, Timestamp, WrittenRecord};
+use guildhall::webhook::dispatcher::DispatcherState;
+use guildhall::webhook::dispatchers::Dispatchers;
+use guildhall::webhook::port::{
+    EndpointSource, EventBody, Listed, PortError, PortFuture, Ports, ProgressStore, RecordSource,
+    in_flight_limit,
+};
+use guildhall::webhook::signature::Secret;
+use guildhall::webhook::vault::Vault;
+use tokio::sync::watch;
+
+use super::{DEADLINE, client};
+
+/// Retries without the patience of the real schedule.
+pub const RETRY_MS: u64 = 20;
+
+struct Inner {
+    records: Vec<WrittenRecord>,
+    oldest_seq: u64,
+    endpoints: BTreeMap<EndpointId, Arc<Endpoint>>,
+    progress: BTreeMap<EndpointId, Progress>,
+    disabled: Vec<(EndpointId, &'static str)>,
+}
+
+#[derive(Clone)]
+pub struct Site {
+    inner: Arc<Mutex<Inner>>,
+    durable: watch::Sender<u64>,
+    stores: watch::Sender<u64>,
+    pub vault: Vault,
+}
+
+impl Site {
+    pub fn new() -> Site {
+        let inner = Inner {
+            records: Vec::new(),
+            oldest_seq: 1,
+            endpoints: BTreeMap::new(),
+            progress: BTreeMap::new(),
+            disabled: Vec::new(),
+        };
+        Site {
+            inner: Arc::new(Mutex::new(inner)),
+            durable: watch::Sender::new(0),
+            stores: watch::Sender::new(0),
+            vault: Vault::from_key([7; 32]),
+        }
+    }
+
+    pub fn ports(&self) -> Ports {
+        Ports {
+            records: Arc::new(self.clone()),
+            progress: Arc::new(self.clone()),
+            endpoints: Arc::new(self.clone()),
+            body_of: Arc::new(|record| Some(body_of(record))),
+            client: client(15_000),
+            vault: self.vault.clone(),
+            clock: Arc::new(now),
+            in_flight: in_flight_limit(),
+            settings: DeliverySettings {
+                schedule: Schedule::new(vec![RETRY_MS; 9]),
+                ..DeliverySettings::default()
+            },
+            idle_ms: 60_000,
+        }
+    }
+
+    pub fn start(&self) -> Dispatchers {
+        Dispatchers::start(self.ports())
+    }
+
+    pub fn write(&self, event: Event) -> u64 {
+        let mut inner = self.inner.lock().expect("a lock");
+        let seq = inner.records.len() as u64 + 1;
+        let time = Timestamp::from_unix_ms(1_700_000_000_000 + seq as i64);
+        let touches = Touches::new();
+        inner.records.push(Arc::new(Record { seq, time, member_seq: 0, touches, event }));
+        drop(inner);
+        self.durable.send_replace(seq);
+        seq
+    }
+
+    pub fn follow(&self) -> u64 {
+        let (follower, followed) = (MemberId::from_u128(1), MemberId::from_u128(2));
+        self.write(Event::FollowCreated { follower, followed })
+    }
+
+    pub fn follows(&self, count: usize) {
+        for _ in 0..count {
+            self.follow();
+        }
+    }
+
+    pub fn badge_deleted(&self) -> u64 {
+        self.write(Event::BadgeDeleted { badge: BadgeId::from_u128(3) })
+    }
+
+    /// Creates an endpoint as the site would: with its record, delivering what comes after.
+    pub fn endpoint(&self, number: u128, url: &str, patterns: &[&str]) -> (EndpointId, Secret) {
+        let id = EndpointId::from_u128(number);
+        let secret = Secret::generate();
+        let endpoint = Arc::new(Endpoint {
+            id,
+            url: url.to_owned(),
+            event_types: patterns.iter().map(|text| (*text).to_owned()).collect(),
+            sealed_secret: self.vault.seal(id, &secret),
+            previous_secret: None,
+            after_seq: *self.durable.borrow() + 1,
+            created_at: Timestamp::default(),
+            disabled: None,
+        });
+        self.inner.lock().expect("a lock").endpoints.insert(id, endpoint.clone());
+        self.write(Event::EndpointCreated { endpoint });
+        (id, secret)
+    }
+
+    pub fn delete(&self, endpoint: EndpointId) {
+        self.inner.lock().expect("a lock").endpoints.remove(&endpoint);
+        self.write(Event::EndpointDeleted { endpoint });
+    }
+
+    pub fn rotate(&self, endpoint: EndpointId, overlap_until: Timestamp) -> Secret {
+        let secret = Secret::generate();
+        let sealed_secret = self.vault.seal(endpoint, &secret);
+        self.write(Event::EndpointSecretRotated { endpoint, sealed_secret, overlap_until });
+        secret
+    }
+
+    /// Retention takes everything before this seq.
+    pub fn trim_before(&self, oldest_seq: u64) {
+        self.inner.lock().expect("a lock").oldest_seq = oldest_seq;
+    }
+
+    pub fn progress(&self, endpoint: EndpointId) -> Option<Progress> {
+        self.inner.lock().expect("a lock").progress.get(&endpoint).cloned()
+    }
+
+    pub fn disabled(&self) -> Vec<(EndpointId, &'static str)> {
+        self.inner.lock().expect("a lock").disabled.clone()
+    }
+
+    /// Waits until what is stored of an endpoint is as described.
+    pub async fn stored(&self, endpoint: EndpointId, good: impl Fn(Option<&Progress>) -> bool) {
+        let mut stores = self.stores.subscribe();
+        let waiting = async {
+            while !good(self.progress(endpoint).as_ref()) {
+                stores.changed().await.expect("a site");
+            }
+        };
+        let waited = tokio::time::timeout(DEADLINE, waiting).await;
+        assert!(waited.is_ok(), "stored is {:?}", self.progress(endpoint));
+    }
+}
+
+fn now() -> Timestamp {
+    let now = time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
+    Timestamp::from_unix_ms(now as i64)
+}
+
+pub fn body_of(record: &Record) -> EventBody {
+    let kind = record.event.type_name();
+    let json = format!("{{\"type\":\"{kind}\",\"seq\":{}}}", record.seq);
+    EventBody { id: format!("evt_{}", record.seq), json: Bytes::from(json) }
+}
+
+/// Waits until the dispatchers are as described, asking again and again.
+pub async fn until(dispatchers: &Dispatchers, good: impl Fn(&[DispatcherState]) -> bool) {
+    let waiting = async {
+        while !good(&dispatchers.observable_state().await) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(DEADLINE, waiting).await;
+    assert!(waited.is_ok(), "dispatchers are {:?}", dispatchers.observable_state().await);
+}
+
+impl RecordSource for Site {
+    fn records_after(&self, seq: u64, limit: usize) -> PortFuture<'_, Vec<WrittenRecord>> {
+        let inner = self.inner.lock().expect("a lock");
+        let from = (seq + 1).max(inner.oldest_seq) as usize - 1;
+        let records = inner.records.iter().skip(from).take(limit).cloned().collect();
+        Box::pin(async move { Ok(records) })
+    }
+
+    fn watch(&self) -> watch::Receiver<u64> {
+        self.durable.subscribe()
+    }
+
+    fn oldest_seq(&self) -> PortFuture<'_, u64> {
+        let oldest_seq = self.inner.lock().expect("a lock").oldest_seq;
+        Box::pin(async move { Ok(oldest_seq) })
+    }
+}
+
+impl ProgressStore for Site {
+    fn load(&self, endpoint: EndpointId) -> PortFuture<'_, Option<Progress>> {
+        let progress = self.progress(endpoint);
+        Box::pin(async move { Ok(progress) })
+    }
+
+    fn store(&self, endpoint: EndpointId, progress: Option<Progress>) -> PortFuture<'_, ()> {
+        Box::pin(async move {
+            let mut inner = self.inner.lock().expect("a lock");
+            match progress {
+                Some(progress) => inner.progress.insert(endpoint, progress),
+                None => inner.progress.remove(&endpoint),
+            };
+            drop(inner);
+            self.stores.send_modify(|count| *count += 1);
+            Ok(())
+        })
+    }
+}
+
+impl EndpointSource for Site {
+    fn list(&self) -> PortFuture<'_, Listed> {
+        let endpoints = self.inner.lock().expect("a lock").endpoints.values().cloned().collect();
+        let listed = Listed { endpoints, seq: *self.durable.borrow() };
+        Box::pin(async move { Ok(listed) })
+    }
+
+    fn disable(&self, endpoint: EndpointId, reason: &'static str) -> PortFuture<'_, ()> {
+        Box::pin(async move {
+            self.inner.lock().expect("a lock").disabled.push((endpoint, reason));
+            self.write(Event::EndpointDisabled { endpoint, reason: reason.to_owned() });
+            Ok::<(), PortError>(())
+        })
+    }
+}
