@@ -2,7 +2,7 @@
 
 use std::future::pending;
 
-use super::handle::{Answer, CallError, SiteHandle};
+use super::handle::{Answer, CallError, Listening, SiteHandle};
 use super::live::{ChannelFault, LiveFuture, LiveSite};
 use crate::core::query::{ChannelView, Ingested, Query, View, Viewer};
 use crate::core::recovery::Barrier;
@@ -18,6 +18,15 @@ pub struct LoggedSite {
     pub log: SiteLog,
     /// Of the journal that the log is in.
     pub incarnation: u128,
+    /// Counters are reported as they change while anybody follows the site.
+    pub listening: Listening,
+}
+
+impl LoggedSite {
+    pub fn new(handle: SiteHandle, incarnation: u128) -> LoggedSite {
+        let (log, listening) = (handle.log().clone(), handle.listen());
+        LoggedSite { handle, log, incarnation, listening }
+    }
 }
 
 impl LiveSite for LoggedSite {
