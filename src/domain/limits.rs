@@ -234,13 +234,6 @@ pub const INGEST_FRAME_BYTES_MAX: usize = 2 * 1_024 * 1_024;
 pub const INGEST_FRAMES_IN_FLIGHT_MAX: usize = 64;
 /// Bytes of one ingest stream that are read and not yet answered; more than the largest frame.
 pub const INGEST_BYTES_IN_FLIGHT_MAX: usize = 8 * 1_024 * 1_024;
-/// Bytes of commits that one synced append takes, about; what waits beyond it goes into the next.
-pub const JOURNAL_BATCH_BYTES_MAX: usize = 16 * 1_024 * 1_024;
-/// Tries to learn what became of an append before its generation is given up.
-pub const JOURNAL_RETRIES_MAX: u32 = 30;
-pub const JOURNAL_RETRY_DELAY_MS_MAX: u64 = 1_000;
-/// One value of the codec: a stored batch, a snapshot entry.
-pub const STORED_VALUE_BYTES_MAX: usize = 256 * 1_024 * 1_024;
 
 pub const EVENT_PATTERN_BYTES_MAX: usize = 128;
 
@@ -290,9 +283,3 @@ pub const SEGMENT_MERGE_BYTES_MAX: u64 = 4 * 1_024 * 1_024;
 pub const SEGMENT_AGE_MS_MAX: i64 = 7 * 24 * 3_600 * 1_000;
 pub const SEGMENTS_SITE_BYTES_MAX: u64 = 4 * 1_024 * 1_024 * 1_024;
 
-/// Largest frame of an ingest stream.
-pub const INGEST_FRAME_BYTES_MAX: usize = 2 * 1_024 * 1_024;
-/// Frames of one ingest stream that are read and not yet answered; beyond it the socket is not read.
-pub const INGEST_FRAMES_IN_FLIGHT_MAX: usize = 64;
-/// Bytes of one ingest stream that are read and not yet answered; more than the largest frame.
-pub const INGEST_BYTES_IN_FLIGHT_MAX: usize = 8 * 1_024 * 1_024;
