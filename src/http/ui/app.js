@@ -66,7 +66,9 @@ function showState(name, detail) {
   const words = { connecting: 'connecting …', live: 'live', stopped: detail ?? 'stopped' };
   $('state').dataset.state = name;
   $('state').textContent = words[name];
-  if (name === 'live' && detail !== undefined) log.note(`reconnected, ${detail} missed events recovered`);
+  if (name === 'live' && detail !== undefined) {
+    log.note(`reconnected, ${detail} missed events recovered`);
+  }
 }
 
 async function loadHistory(offset) {

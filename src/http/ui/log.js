@@ -1,4 +1,5 @@
-// The event log: newest first, one line a record, the whole JSON behind it. Text only, never markup.
+// The event log: newest first, one line a record, the whole JSON behind it. Text only, never
+// markup.
 
 const LINES_MAX = 200;
 
