@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use guildhall::actors::clock::SystemClock;
 use guildhall::actors::handle::{CallError, SiteHandle};
@@ -17,7 +18,7 @@ use guildhall::domain::command::{
 use guildhall::domain::event::BadgeRule;
 use guildhall::domain::profile::{PrivacyStatus, Profile};
 use guildhall::domain::{AppId, BadgeId, Command, ItemKey, MemberId, OpId, SiteId};
-use guildhall::journal::{Embedded, EmbeddedOptions, Journal, Writer, WriterOptions};
+use guildhall::journal::{Embedded, EmbeddedOptions, Writer, WriterOptions};
 use guildhall::snapshot::{SnapshotOptions, SnapshotStore};
 use uuid::Uuid;
 
@@ -92,20 +93,11 @@ impl Yard {
         let Running { runtime, ground } = self.running.take().expect("it runs");
         runtime.stop().await;
         drop(runtime);
-        // The databases are locked until the last of their threads lets go.
-        let (mut journal, mut store) = (ground.journal, ground.store);
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-        loop {
-            let rest = (Arc::try_unwrap(journal).map(drop), Arc::try_unwrap(store).map(drop));
-            match rest {
-                (Ok(()), Ok(())) => return,
-                (journal_left, store_left) => {
-                    assert!(std::time::Instant::now() < deadline, "the site lets go of its files");
-                    journal = journal_left.err().unwrap_or_else(|| unreachable!());
-                    store = store_left.err().unwrap_or_else(|| unreachable!());
-                    tokio::task::yield_now().await;
-                }
-            }
+        // Files are locked until the last thread of the site lets go of them.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Arc::strong_count(&ground.journal) > 1 || Arc::strong_count(&ground.store) > 1 {
+            assert!(Instant::now() < deadline, "the site lets go of its files");
+            tokio::task::yield_now().await;
         }
     }
 
