@@ -44,13 +44,23 @@ async fn checkpoints_paging_and_a_restart_leave_no_differences() {
     assert!(yard.first_commit().await > 1, "the log was trimmed");
     drop(site);
     yard.stop().await;
-    let report = yard.verify_stopped().await;
-    assert_eq!((report.differences, report.members), (Vec::new(), 100));
+    for stretch_ordinals in [65_536, 32] {
+        yard.stretch_ordinals = stretch_ordinals;
+        let report = yard.verify_stopped().await;
+        assert_eq!((report.differences, report.members), (Vec::new(), 100));
+    }
 }
 
 #[actix_rt::test]
 async fn a_site_under_load_has_no_differences() {
+    for stretch_ordinals in [65_536, 32] {
+        check_under_load(stretch_ordinals).await;
+    }
+}
+
+async fn check_under_load(stretch_ordinals: u32) {
     let mut yard = Yard::new();
+    yard.stretch_ordinals = stretch_ordinals;
     let site = yard.start().await;
     yard.populate(&site, 120).await;
     let (mut reports, mut rounds) = (Vec::new(), 0);

@@ -44,6 +44,14 @@ pub struct Ground {
     pub journal: Arc<dyn Journal>,
     pub store: Arc<SnapshotStore>,
     pub site: SiteId,
+    /// Members, and likewise items, that are folded at once.
+    pub stretch_ordinals: u32,
+}
+
+impl Ground {
+    pub fn new(journal: Arc<dyn Journal>, store: Arc<SnapshotStore>, site: SiteId) -> Ground {
+        Ground { journal, store, site, stretch_ordinals: VERIFY_STRETCH_ORDINALS }
+    }
 }
 
 /// What a check of one site came to.
@@ -105,7 +113,7 @@ pub async fn verify_stopped(ground: Ground) -> Result<SiteReport, VerifyError> {
     .await?;
     let recovering = ground.clone();
     let recovered = apart(move || async move {
-        let Ground { journal, store, site } = recovering;
+        let Ground { journal, store, site, .. } = recovering;
         Ok(recover(&store, &*journal, site).await)
     });
     let why = match recovered.await {
@@ -221,7 +229,7 @@ impl<'a> Run<'a> {
         let mut first: Option<Model> = None;
         let mut start = 0;
         loop {
-            let end = start + VERIFY_STRETCH_ORDINALS;
+            let end = start + self.ground.stretch_ordinals;
             let stretch = Stretch { members: start..end, items: start..end };
             let Stretched { model, findings, symmetry, commit } = self.stretch(&stretch).await?;
             self.findings.append(findings);
@@ -262,9 +270,9 @@ impl<'a> Run<'a> {
             return Err(VerifyError::NoBase { first: end.first_commit }.into());
         };
         // A slot is of one commit only from its end on, and its end is durable.
-        let common = self.common_commit.filter(|commit| {
-            self.ends().iter().all(|end| end <= commit) && *commit <= end.commit
-        });
+        let common = self
+            .common_commit
+            .filter(|commit| self.ends().iter().all(|end| end <= commit) && *commit <= end.commit);
         let commit = common.unwrap_or(end.commit);
         let mut log = LogReader::after(journal, site, from);
         log.fold_to(&mut models, commit).await?;
@@ -309,11 +317,11 @@ impl<'a> Run<'a> {
         let mut models = Vec::new();
         if first_commit <= 1 {
             let mut nothing = Model::empty("log", stretch.clone());
-            nothing.operations =
-                (operations == Operations::Seen).then(SeenOperations::default);
+            nothing.operations = (operations == Operations::Seen).then(SeenOperations::default);
             models.push(nothing);
         }
-        let marked = Slot::BOTH.into_iter().filter_map(|slot| Some((store.mark(*site, slot)?, slot)));
+        let marked =
+            Slot::BOTH.into_iter().filter_map(|slot| Some((store.mark(*site, slot)?, slot)));
         let mut marked: Vec<(Mark, Slot)> = marked.collect();
         marked.sort_by_key(|(mark, _)| mark.begin_commit);
         for (mark, slot) in marked {

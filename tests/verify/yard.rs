@@ -25,6 +25,7 @@ use uuid::Uuid;
 pub struct Yard {
     directory: tempfile::TempDir,
     pub site: SiteId,
+    pub stretch_ordinals: u32,
     running: Option<Running>,
     members: RefCell<Vec<MemberId>>,
     items: RefCell<Vec<ItemKey>>,
@@ -43,6 +44,7 @@ impl Yard {
         Yard {
             directory: tempfile::tempdir().expect("a temporary directory"),
             site: SiteId::from_u128(1),
+            stretch_ordinals: 65_536,
             running: None,
             members: RefCell::default(),
             items: RefCell::default(),
@@ -66,7 +68,8 @@ impl Yard {
         let (store, findings) = SnapshotStore::open(&self.snapshots(), SnapshotOptions::default())
             .expect("the snapshots open");
         assert!(findings.is_empty(), "{findings:?}");
-        Ground { journal: Arc::new(journal), store: Arc::new(store), site: self.site }
+        let ground = Ground::new(Arc::new(journal), Arc::new(store), self.site);
+        Ground { stretch_ordinals: self.stretch_ordinals, ..ground }
     }
 
     pub async fn start(&mut self) -> SiteHandle {

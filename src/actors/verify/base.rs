@@ -63,7 +63,8 @@ impl Shelf<'_> {
         let mut model = Model::empty(&format!("snapshot {slot}"), stretch);
         let stored: StoredCatalogue = self.value(slot, Key::new(CATALOGUE, 0, 0), "catalogue")?;
         if stored.commit != mark.begin_commit {
-            let (what, expected, found) = ("catalogue".to_owned(), mark.begin_commit, stored.commit);
+            let (what, expected, found) =
+                ("catalogue".to_owned(), mark.begin_commit, stored.commit);
             return Err(LoadError::Stale { what, expected, found });
         }
         (model.commit, model.seq, model.time) = (stored.commit, stored.seq, stored.time);
@@ -102,7 +103,8 @@ impl Shelf<'_> {
 
     fn load_members(&self, slot: Slot, block: u32, model: &mut Model) -> Result<(), LoadError> {
         let what = format!("member block {block}");
-        let stored: MemberBlock = self.value(slot, Key::new(MEMBER_BLOCK, block.into(), 0), &what)?;
+        let stored: MemberBlock =
+            self.value(slot, Key::new(MEMBER_BLOCK, block.into(), 0), &what)?;
         model.member_stamps.insert(block, stored.stamp);
         for (ordinal, resident) in (block * BLOCK..).zip(&stored.members) {
             model.ids.insert(resident.id, ordinal);

@@ -54,7 +54,8 @@ impl Comparison<'_> {
         }
         // Endpoints hold secrets, sealed as they are: only their names are told.
         self.maps(|id| format!("endpoint {id}"), &expected.endpoints, &found.endpoints, |_| "one");
-        let name = |producer: &(_, String)| format!("producer {} of app {}", producer.1, producer.0);
+        let name =
+            |producer: &(_, String)| format!("producer {} of app {}", producer.1, producer.0);
         self.maps(name, &expected.producers, &found.producers, |n| *n);
     }
 
@@ -178,8 +179,7 @@ impl Comparison<'_> {
                     None => "none".to_owned(),
                 };
                 let (one, other) = (told(one), told(other));
-                self.into
-                    .note(|| format!("{place}: {}: expected {one}, found {other}", name(key)));
+                self.into.note(|| format!("{place}: {}: expected {one}, found {other}", name(key)));
             }
         }
     }

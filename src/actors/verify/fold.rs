@@ -9,9 +9,7 @@ use crate::core::items::item_hash;
 use crate::core::site::{LIKES_GIVEN, LIKES_RECEIVED};
 use crate::domain::command::ItemDetails;
 use crate::domain::event::{Endpoint, MemberFacts};
-use crate::domain::{
-    AppId, BadgeId, Change, Commit, EndpointId, Event, ItemKey, MemberId, Record,
-};
+use crate::domain::{AppId, BadgeId, Change, Commit, EndpointId, Event, ItemKey, MemberId, Record};
 
 /// Whose set changes, and which way.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +29,8 @@ impl Model {
             self.findings.note(|| format!("log: commit {} follows {after}", commit.number));
         }
         if commit.time < self.time {
-            self.findings.note(|| format!("log: commit {} is older than the one before", commit.number));
+            self.findings
+                .note(|| format!("log: commit {} is older than the one before", commit.number));
         }
         (self.commit, self.time) = (commit.number, commit.time);
         for change in &commit.changes {
@@ -48,7 +47,8 @@ impl Model {
                 let expected = self.catalogue.keys.len();
                 if usize::from(*number) != expected {
                     let at = self.commit;
-                    self.findings.note(|| format!("log: commit {at}: key {number} is not {expected}"));
+                    self.findings
+                        .note(|| format!("log: commit {at}: key {number} is not {expected}"));
                 }
                 self.catalogue.keys.push((app.clone(), key.clone()));
             }
@@ -75,9 +75,8 @@ impl Model {
                 for op_id in op_ids {
                     if !operations.see(app, *op_id) {
                         let id = op_id.as_u128();
-                        let line = || {
-                            format!("log: commit {at}: operation {id:032x} of app {app} again")
-                        };
+                        let line =
+                            || format!("log: commit {at}: operation {id:032x} of app {app} again");
                         self.findings.note(line);
                     }
                 }
@@ -87,7 +86,11 @@ impl Model {
                 let last = self.catalogue.producers.insert(producer, position.n).unwrap_or(0);
                 if position.n != last + 1 {
                     let (at, name, n) = (self.commit, &position.producer, position.n);
-                    let line = || format!("log: commit {at}: producer {name} of app {app}: batch {n} follows {last}");
+                    let line = || {
+                        format!(
+                            "log: commit {at}: producer {name} of app {app}: batch {n} follows {last}"
+                        )
+                    };
                     self.findings.note(line);
                 }
             }
@@ -351,13 +354,7 @@ impl Model {
     }
 
     /// A report of a counter is made in a turn of its own: it tells the value as it stands then.
-    fn check_report(
-        &mut self,
-        id: MemberId,
-        key: (&AppId, &str),
-        reported: (bool, i64),
-        seq: u64,
-    ) {
+    fn check_report(&mut self, id: MemberId, key: (&AppId, &str), reported: (bool, i64), seq: u64) {
         let number = self.key_number(key.0, key.1);
         let Some(member) = self.member_by_id(id, seq) else { return };
         let counted = number.and_then(|number| member.counters.get(&number).copied());
@@ -417,3 +414,6 @@ fn put(set: &mut std::collections::BTreeSet<u32>, ordinal: u32, step: Step) -> b
         Step::Out => set.remove(&ordinal),
     }
 }
+
+#[cfg(test)]
+mod tests;

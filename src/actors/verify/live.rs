@@ -112,8 +112,7 @@ pub fn whole_members(
             Paged::Stored => shelf.edges(slot.ok_or_else(lost)?, ordinal, resident.graph_commit)?,
             Paged::Delta(delta) => {
                 let slot = slot.ok_or_else(lost)?;
-                let (mut edges, rest) =
-                    under(&delta, |commit| shelf.edges(slot, ordinal, commit))?;
+                let (mut edges, rest) = under(&delta, |commit| shelf.edges(slot, ordinal, commit))?;
                 rest.iter().for_each(|operation| edges.put(operation));
                 edges
             }

@@ -21,11 +21,7 @@ impl<'a> LogReader<'a> {
     }
 
     /// Folds everything up to and with `commit`, which must be durable.
-    pub async fn fold_to(
-        &mut self,
-        models: &mut [Model],
-        commit: u64,
-    ) -> Result<(), JournalError> {
+    pub async fn fold_to(&mut self, models: &mut [Model], commit: u64) -> Result<(), JournalError> {
         loop {
             while let Some(next) = self.ahead.pop_front_if(|next| next.number <= commit) {
                 models.iter_mut().for_each(|model| model.fold(&next));

@@ -90,7 +90,9 @@ impl Symmetry {
                 let other = model.members.get(follower);
                 if other.is_some_and(|other| !other.edges.following.contains(ordinal)) {
                     let (id, name) = (member.id, model.member_name(*follower));
-                    into.note(|| format!("log: member {id} is not followed by its follower {name}"));
+                    into.note(|| {
+                        format!("log: member {id} is not followed by its follower {name}")
+                    });
                 }
             }
         }
