@@ -14,6 +14,7 @@ mod front;
 mod life;
 mod live_ports;
 mod sites;
+mod verifier;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -17,3 +17,4 @@ pub mod shared;
 pub mod site;
 pub mod snapshot_thread;
 pub mod tokens;
+pub mod verify;

@@ -11,6 +11,7 @@ use super::front::ProcessFront;
 use super::life::Life;
 use super::live_ports::LivePorts;
 use super::sites::{OpenSite, Sites};
+use super::verifier;
 use crate::actors::clock::{Clock, SystemClock};
 use crate::actors::data_dir::{DataDir, Stage};
 use crate::actors::registry::{Registry, StartSite};
@@ -28,7 +29,7 @@ use crate::webhook::vault::Vault;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     Serve,
-    /// Sites run, but nothing leaves the process.
+    /// Snapshots are open, but no site runs.
     Verify,
     /// Keys and sites only: no site runs.
     LookAfter,
@@ -58,11 +59,15 @@ impl Engine {
         let vault = open_vault(&data_dir)?;
         let guard = Guard::new(config.webhook_allow_networks.clone(), Arc::new(SystemResolver));
         let writer = Writer::start(journal.clone(), WriterOptions::default());
-        let runtime = match purpose {
-            Purpose::Serve | Purpose::Verify => {
-                Some(open_runtime(config, &data_dir, &journal, &writer, &clock).await?)
-            }
+        let store = match purpose {
+            Purpose::Serve | Purpose::Verify => Some(open_store(&data_dir).await?),
             Purpose::LookAfter => None,
+        };
+        let runtime = match (purpose, store.clone()) {
+            (Purpose::Serve, Some(store)) => {
+                Some(open_runtime(config, &data_dir, &journal, &writer, &clock, store)?)
+            }
+            (Purpose::Serve | Purpose::Verify | Purpose::LookAfter, _) => None,
         };
         let (deliveries, running) = match purpose {
             Purpose::Serve => {
@@ -76,7 +81,7 @@ impl Engine {
         let opened = Registry::open(journal.clone(), start_site).await;
         let place = data_dir.path().display().to_string();
         let registry = opened.map_err(|reason| StartError::Registry { place, reason })?;
-        let verify: Verify = Arc::new(|_| Box::pin(async { Err("not wired".to_owned()) }));
+        let verify = verifier::verifier(registry.clone(), journal.clone(), store);
         let deliveries = running;
         Ok(Engine { data_dir, journal, registry, clock, vault, guard, writer, verify, deliveries })
     }
@@ -143,23 +148,28 @@ async fn open_journal(
     }
 }
 
-/// What sites run on: the two snapshot databases, their thread, and a pool of arbiters.
-async fn open_runtime(
+/// The two snapshot databases.
+async fn open_store(data_dir: &DataDir) -> Result<Arc<SnapshotStore>, StartError> {
+    let place = data_dir.path().display().to_string();
+    let directory = data_dir.snapshots();
+    let opening = move || SnapshotStore::open(&directory, SnapshotOptions::default());
+    match tokio::task::spawn_blocking(opening).await {
+        // What was moved aside has been logged where it was found.
+        Ok(Ok((store, _moved_aside))) => Ok(Arc::new(store)),
+        Ok(Err(reason)) => Err(StartError::Snapshots { place, reason: reason.to_string() }),
+        Err(reason) => Err(StartError::Snapshots { place, reason: reason.to_string() }),
+    }
+}
+
+/// What sites run on: the snapshots, their thread, and a pool of arbiters.
+fn open_runtime(
     config: &Config,
     data_dir: &DataDir,
     journal: &Arc<dyn Journal>,
     writer: &Arc<Writer>,
     clock: &Arc<dyn Clock>,
+    store: Arc<SnapshotStore>,
 ) -> Result<SiteRuntime, StartError> {
-    let place = data_dir.path().display().to_string();
-    let directory = data_dir.snapshots();
-    let opening = move || SnapshotStore::open(&directory, SnapshotOptions::default());
-    let store = match tokio::task::spawn_blocking(opening).await {
-        // What was moved aside has been logged where it was found.
-        Ok(Ok((store, _moved_aside))) => Arc::new(store),
-        Ok(Err(reason)) => return Err(StartError::Snapshots { place, reason: reason.to_string() }),
-        Err(reason) => return Err(StartError::Snapshots { place, reason: reason.to_string() }),
-    };
     Ok(SiteRuntime::new(RuntimeParts {
         journal: journal.clone(),
         writer: writer.clone(),

@@ -203,7 +203,7 @@ impl Site {
         Begun { slot, catalogue: self.catalogue(members, items), windows }
     }
 
-    fn catalogue(&self, members: u32, items: u32) -> Catalogue {
+    pub(super) fn catalogue(&self, members: u32, items: u32) -> Catalogue {
         let badges = self.badges.slots().iter();
         let windows = self.operations.windows().map(|(app, window)| {
             let copy = window.runs();

@@ -19,6 +19,7 @@ pub mod hash_index;
 pub mod hub;
 pub mod increments;
 pub mod ingest;
+pub mod inspect;
 pub mod items;
 pub mod operations;
 pub mod ordinal_set;

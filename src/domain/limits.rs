@@ -134,6 +134,12 @@ pub const ADMIN_CONNECTIONS_MAX: usize = 8;
 pub const ADMIN_REQUEST_SECONDS_MAX: u64 = 5;
 /// Differences that one `verify` lists; the number of all is always told.
 pub const VERIFY_DIFFERENCES_LISTED_MAX: usize = 1_000;
+/// Members, and likewise items, that a check folds at once; a larger site takes several rounds.
+pub const VERIFY_STRETCH_ORDINALS: u32 = 65_536;
+/// Blocks of a live site that are asked for before the first of them is durable.
+pub const VERIFY_BLOCKS_AHEAD: usize = 16;
+/// Times that a stretch begins again because a checkpoint overtook it.
+pub const VERIFY_TRIES_MAX: usize = 8;
 /// A connection without a request is kept open this long.
 pub const HTTP_IDLE_SECONDS_MAX: u64 = 75;
 /// A request's head has arrived by then.
