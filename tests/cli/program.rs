@@ -176,6 +176,14 @@ impl Server {
         answer
     }
 
+    /// A connection that had its request answered and is kept open.
+    pub fn rest(&self) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.write_all(b"GET /livez HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
+        assert!(stream.read(&mut [0; 4_096]).unwrap() > 0);
+        stream
+    }
+
     pub fn send(&self, name: &str) {
         signal(self.id(), name);
     }
