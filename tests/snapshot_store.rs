@@ -268,7 +268,7 @@ fn child_writes_checkpoints_until_it_is_killed() {
         round += 1;
         let slot = store.current(SITE).map_or(Slot::A, Slot::other);
         store.begin(SITE, slot).expect("begins");
-        if round % 5 == 0 {
+        if round.is_multiple_of(5) {
             store.wipe(SITE, slot).expect("wipes");
         }
         let entries: Vec<_> = contents(SITE, round).into_iter().collect();

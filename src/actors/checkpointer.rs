@@ -183,9 +183,10 @@ impl Run {
             return Ok(());
         }
         let (journal, site) = (self.shared.journal.clone(), self.shared.machine.borrow().id());
-        let trimmed = self.shared.snapshots.run(move |runtime| {
-            runtime.block_on(async { journal.trim(site, up_to).await })
-        });
+        let trimmed = self
+            .shared
+            .snapshots
+            .run(move |runtime| runtime.block_on(async { journal.trim(site, up_to).await }));
         trimmed.await??;
         metrics::counter!("site_journal_trims_total").increment(1);
         Ok(())

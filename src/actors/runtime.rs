@@ -82,9 +82,8 @@ impl SiteRuntime {
     pub async fn start(&self, site: SiteId) -> Result<SiteHandle, StartError> {
         self.journal.open_site(site).await?;
         let (store, journal) = (self.store.clone(), self.journal.clone());
-        let recovered = self.snapshots.run(move |runtime| {
-            runtime.block_on(recover(&store, &*journal, site))
-        });
+        let recovered =
+            self.snapshots.run(move |runtime| runtime.block_on(recover(&store, &*journal, site)));
         let recovered = recovered.await??;
         let (commit, replayed) = (recovered.at.commit, recovered.replayed);
         tracing::info!(%site, commit, replayed, "site {site} is recovered up to commit {commit}");

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::checkpointer;
 use super::clock::Clock;
 use super::handle::{CallError, HandleCore};
+use super::import;
 use super::loader::Loader;
 use super::machine::{Machine, Reply, send};
 use super::member::{MemberActor, Passivate, Turn};
@@ -22,8 +23,8 @@ use crate::core::query::{Imported, Ingested, Outcome, Query, View};
 use crate::core::site::Site;
 use crate::domain::command::{IncrementBatch, NewMember};
 use crate::domain::limits::{
-    BACKGROUND_RECORDS_PER_TURN, DISK_RESERVE_BYTES, IMPORT_LINES_PER_TURN, IMPORTS_AT_ONCE_MAX,
-    MEMBERS_HOT_MAX, SITE_MAILBOX_MAX,
+    BACKGROUND_RECORDS_PER_TURN, DISK_RESERVE_BYTES, IMPORTS_AT_ONCE_MAX, MEMBERS_HOT_MAX,
+    SITE_MAILBOX_MAX,
 };
 use crate::domain::{Command, MemberId, MemberOrdinal};
 use crate::journal::{Journal, SiteLog};
@@ -299,17 +300,15 @@ impl SiteSupervisor {
                 .run(move |runtime| runtime.block_on(recover(&store, &*journal, id)))
                 .await
         };
-        context.spawn(recovering.into_actor(self).map(|outcome, supervisor, _| {
-            match outcome {
-                Ok(Ok(recovered)) => {
-                    let mut machine = supervisor.shared.machine.borrow_mut();
-                    machine.replace(recovered.site, recovered.at);
-                    supervisor.rebuilding = false;
-                    metrics::counter!("site_rebuilds_total").increment(1);
-                }
-                Ok(Err(error)) => give_up(&error.to_string()),
-                Err(error) => give_up(&error.to_string()),
+        context.spawn(recovering.into_actor(self).map(|outcome, supervisor, _| match outcome {
+            Ok(Ok(recovered)) => {
+                let mut machine = supervisor.shared.machine.borrow_mut();
+                machine.replace(recovered.site, recovered.at);
+                supervisor.rebuilding = false;
+                metrics::counter!("site_rebuilds_total").increment(1);
             }
+            Ok(Err(error)) => give_up(&error.to_string()),
+            Err(error) => give_up(&error.to_string()),
         }));
     }
 }
@@ -442,78 +441,12 @@ impl Handler<Import> for SiteSupervisor {
         self.imports.set(self.imports.get() + 1);
         let (shared, imports) = (self.shared.clone(), self.imports.clone());
         actix_rt::spawn(async move {
-            match import(&shared, lines).await {
+            match import::run(&shared, lines).await {
                 Ok(imported) => shared.machine.borrow().answer(reply, imported),
                 Err(error) => send(reply, Err(error)),
             }
             imports.set(imports.get() - 1);
         });
-    }
-}
-
-/// Runs an import in slices, each a turn of its own, so that others get theirs in between.
-async fn import(shared: &Rc<Shared>, lines: ImportLines) -> Result<Imported, CallError> {
-    let mut all = Imported::default();
-    match lines {
-        ImportLines::Members(lines) => {
-            for slice in lines.chunks(IMPORT_LINES_PER_TURN) {
-                let turn = |site: &mut Site, now| Ok(site.import_members(slice, now));
-                import_slice(shared, &mut all, turn).await?;
-            }
-        }
-        ImportLines::Follows(lines) => {
-            for slice in lines.chunks(IMPORT_LINES_PER_TURN) {
-                let turn = |site: &mut Site, now| site.import_follows(slice, now);
-                import_slice(shared, &mut all, turn).await?;
-            }
-        }
-    }
-    Ok(all)
-}
-
-type SliceOutcome =
-    Result<crate::core::ingest::Intake<Imported>, Vec<crate::core::parts::PartKey>>;
-
-async fn import_slice(
-    shared: &Rc<Shared>,
-    all: &mut Imported,
-    turn: impl Fn(&mut Site, crate::domain::Timestamp) -> SliceOutcome,
-) -> Result<(), CallError> {
-    tokio::task::yield_now().await;
-    wait_for_room(shared).await?;
-    for _ in 0..crate::domain::limits::PAGE_IN_ROUNDS_MAX {
-        let outcome = {
-            let mut machine = shared.machine.borrow_mut();
-            let outcome = machine.guarded("import", |site, now| turn(site, now));
-            outcome.map_err(|failure| shared.failed(failure))?
-        };
-        match outcome {
-            Ok(intake) => {
-                if let Some(commit) = intake.commit {
-                    shared.machine.borrow_mut().submit(commit);
-                }
-                all.ids.extend(intake.answer.ids);
-                all.errors.extend(intake.answer.errors);
-                return Ok(());
-            }
-            Err(missing) => shared.bring_in(&missing).await?,
-        }
-    }
-    Err(CallError::Busy)
-}
-
-/// An import waits for the writer instead of being refused half-way.
-async fn wait_for_room(shared: &Rc<Shared>) -> Result<(), CallError> {
-    loop {
-        let admitted = shared.machine.borrow().admit();
-        match admitted {
-            Ok(()) => return Ok(()),
-            Err(CallError::Busy) => {
-                let log = shared.machine.borrow().log().clone();
-                log.settled().await;
-            }
-            Err(error) => return Err(error),
-        }
     }
 }
 

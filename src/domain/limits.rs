@@ -150,7 +150,7 @@ pub const SNAPSHOT_READ_BACK_MAX: usize = 200_000;
 pub const SNAPSHOT_SLICE_ENTRIES_MAX: usize = 512;
 pub const SNAPSHOT_SLICE_BYTES_MAX: usize = 1_024 * 1_024;
 /// Memory of both databases' page caches together, unless the operator says otherwise.
-pub const SNAPSHOT_CACHE_BYTES_DEFAULT: u64 = 64 * 1_024 * 1_024;
+pub const SNAPSHOT_CACHE_BYTES_DEFAULT: u64 = 32 * 1_024 * 1_024;
 /// A database that needs longer to open is taken for damaged. Generous: a slow disk is no damage.
 pub const SNAPSHOT_OPEN_SECONDS_MAX: u64 = 120;
 /// A flush that needs longer is taken for one that never ends.

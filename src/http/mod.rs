@@ -42,8 +42,8 @@ mod ui;
 
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
 
 pub use self::error::Problem;
 pub use self::front::Front;
@@ -57,7 +57,7 @@ pub fn configure(front: Arc<dyn Front>) -> impl Fn(&mut ServiceConfig) + Clone {
         let doors = doors.clone();
         let serve = move |request: HttpRequest, payload: web::Payload| {
             let doors = doors.clone();
-            async move { HttpResponse::from(doors.serve(request, payload).await) }
+            async move { doors.serve(request, payload).await }
         };
         config.default_service(web::to(serve));
     }

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::values::{
-    self, CATALOGUE, FACTS, FORMAT, GRAPH, ITEM, ITEM_BLOCK, MEMBER_BLOCK, OPERATION_RUN, ValueError,
+    self, CATALOGUE, FACTS, FORMAT, GRAPH, ITEM, ITEM_BLOCK, MEMBER_BLOCK, OPERATION_RUN,
+    ValueError,
 };
 use super::{Cause, Damaged, Key, Mark, Slot, SnapshotError, SnapshotStore};
 use crate::core::checkpoint::{Begun, Copied};

@@ -30,7 +30,9 @@ pub enum RecoveryError {
          commits 1 to {missing_up_to} are missing ({why})"
     )]
     Missing { site: SiteId, first: u64, missing_up_to: u64, why: String },
-    #[error("site {site}: the journal ends at commit {end}, before snapshot {slot} of commit {begin}")]
+    #[error(
+        "site {site}: the journal ends at commit {end}, before snapshot {slot} of commit {begin}"
+    )]
     JournalBehind { site: SiteId, slot: Slot, begin: u64, end: u64 },
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -99,7 +101,8 @@ async fn replay(
     while site.commit() < at.commit {
         let commits = journal.read_commits(site.id(), site.commit(), RECOVERY_READ_BYTES).await?;
         if commits.is_empty() {
-            let detail = format!("no commit follows {}, though {} exists", site.commit(), at.commit);
+            let detail =
+                format!("no commit follows {}, though {} exists", site.commit(), at.commit);
             return Err(JournalError::Damaged { site: site.id(), detail }.into());
         }
         for commit in &commits {
@@ -109,12 +112,7 @@ async fn replay(
     Ok(site.commit() - first)
 }
 
-fn restore(
-    store: &SnapshotStore,
-    id: SiteId,
-    slot: Slot,
-    mark: Mark,
-) -> Result<Site, Damaged> {
+fn restore(store: &SnapshotStore, id: SiteId, slot: Slot, mark: Mark) -> Result<Site, Damaged> {
     let bad = |why: String| damaged(store, slot, &why);
     let bytes = store.get(id, slot, Key::new(CATALOGUE, 0, 0))?;
     let bytes = bytes.ok_or_else(|| bad("the catalogue is missing".to_owned()))?;

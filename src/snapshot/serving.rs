@@ -419,3 +419,62 @@ impl Serving {
         Damaged { cause: Cause::Outside, ..self.broken(key, why) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const SITE: SiteId = SiteId::from_u128(7);
+
+    fn marked(directory: &std::path::Path) -> Serving {
+        let database = Database::open(directory, 1 << 20, Duration::from_secs(20)).expect("opens");
+        let serving = Serving::new(Slot::A, 1, database);
+        serving.begin(SITE).expect("begins");
+        let entries: Vec<_> = (0..50).map(|n| (Key::new(1, n, 0), vec![n as u8])).collect();
+        serving.put(SITE, &entries).expect("puts");
+        let mark = Mark {
+            generation: 1,
+            begin_commit: 1,
+            end_commit: 1,
+            entries: 50,
+            checksum: 0,
+            taken_at_ms: 0,
+            format: 1,
+        };
+        serving.complete(SITE, mark, 50).expect("completes");
+        serving
+    }
+
+    /// Does behind the store's back what a damaged database does silently, then scans and verifies.
+    fn check(damage: impl FnOnce(&Database, &[u8])) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let serving = marked(directory.path());
+        damage(&serving.database, &Key::new(1, 7, 0).encode(SITE));
+        let scanned = serving.scan(SITE, 1, &mut |_, _| ControlFlow::Continue(()));
+        assert_eq!(scanned.map_err(|damaged| damaged.cause), Err(Cause::Database));
+        let verified = serving.verify(SITE);
+        assert_eq!(verified.map_err(|damaged| damaged.cause), Err(Cause::Database));
+    }
+
+    #[test]
+    fn an_entry_lost_under_a_mark_is_told_by_a_scan() {
+        check(|database, key| drop(database.remove(key).expect("removes")));
+    }
+
+    #[test]
+    fn an_entry_rolled_back_under_a_mark_is_told_by_a_scan() {
+        check(|database, key| {
+            database.insert(key, entry::seal(key, b"earlier")).expect("inserts");
+        });
+    }
+
+    #[test]
+    fn a_value_under_a_wrong_key_is_told_by_a_scan() {
+        check(|database, key| {
+            let other = database.get(&Key::new(1, 8, 0).encode(SITE)).expect("reads");
+            database.insert(key, other.expect("is there").to_vec()).expect("inserts");
+        });
+    }
+}

@@ -109,7 +109,7 @@ impl SnapshotStore {
     fn move_aside(&self, slot: Slot, why: String) -> Result<Finding, SnapshotError> {
         let path = files::move_aside(&self.directory, slot)?;
         let shown = path.display();
-        tracing::warn!(%slot, path = %shown, %why, "snapshot database {slot} moved to {shown}: {why}");
+        tracing::warn!(%slot, "snapshot database {slot} moved to {shown}: {why}");
         Ok(Finding { slot, path, why })
     }
 

@@ -20,6 +20,16 @@ const LOCKED_TEXT: &str = "could not acquire lock";
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 const LOCK_RETRY: Duration = Duration::from_millis(10);
 
+/// sled's cache weighs what it holds only after 64 accesses to one of its 256 parts; until then
+/// every page read stays, 16,384 of them above any limit. Reading a page again while it is at hand
+/// is cheap and makes it weigh sooner: so many times less memory is held above the limit.
+const TOUCHES_A_GET: usize = 3;
+const TOUCHES_A_PAGE: usize = 7;
+/// For slices that their bytes ended, not their number.
+const TOUCHES_A_LARGE_PAGE: usize = 31;
+/// Entries of a full page.
+const PAGE_ENTRIES: usize = 16;
+
 /// Why a call failed, and so what helps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -88,7 +98,6 @@ impl Database {
         let config = sled::Config::new()
             .path(path)
             .cache_capacity(cache_bytes)
-            .mode(sled::Mode::HighThroughput)
             // Written data is flushed when a checkpoint needs it, and by nobody else.
             .flush_every_ms(None);
         let name = format!("open-{}", path.file_name().unwrap_or_default().to_string_lossy());
@@ -103,7 +112,11 @@ impl Database {
     }
 
     pub fn get(&self, key: &[u8]) -> Result<Option<sled::IVec>, Fault> {
-        self.attempt(|sled| sled.get(key))
+        self.attempt(|sled| {
+            let value = sled.get(key)?;
+            touch(sled, key, TOUCHES_A_GET)?;
+            Ok(value)
+        })
     }
 
     /// Answers with the value of before. Never as a batch: sled leaks memory on large ones.
@@ -123,7 +136,15 @@ impl Database {
             None => Bound::Included(prefix.to_vec()),
         };
         let range = (start, end_of(prefix));
-        self.attempt(|sled| collect_slice(sled.range(range)))
+        self.attempt(|sled| {
+            let slice = collect_slice(sled.range(range))?;
+            let are_large = slice.len() < limits::SNAPSHOT_SLICE_ENTRIES_MAX;
+            let touches = if are_large { TOUCHES_A_LARGE_PAGE } else { TOUCHES_A_PAGE };
+            for (key, _) in slice.iter().step_by(PAGE_ENTRIES) {
+                touch(sled, key, touches)?;
+            }
+            Ok(slice)
+        })
     }
 
     /// Everything written so far is on the disk when this returns.
@@ -173,6 +194,13 @@ fn open_unlocked(config: &sled::Config) -> Result<sled::Db, Fault> {
         }
         thread::sleep(LOCK_RETRY);
     }
+}
+
+fn touch(sled: &sled::Db, key: &[u8], times: usize) -> sled::Result<()> {
+    for _ in 0..times {
+        sled.get(key)?;
+    }
+    Ok(())
 }
 
 fn collect_slice(pairs: sled::Iter) -> sled::Result<Vec<Pair>> {

@@ -8,9 +8,7 @@ use guildhall::actors::handle::SiteHandle;
 use guildhall::actors::runtime::{RuntimeParts, SiteRuntime};
 use guildhall::actors::site::{CheckpointNow, ObserveSite, SiteOptions, SiteState};
 use guildhall::actors::snapshot_thread::SnapshotThread;
-use guildhall::core::query::{
-    Ingested, Page, PageStart, PrivateCounters, Query, View, Viewer,
-};
+use guildhall::core::query::{Ingested, Page, PageStart, PrivateCounters, Query, View, Viewer};
 use guildhall::domain::command::{IncrementBatch, ItemDetails, NewBadge, NewMember};
 use guildhall::domain::event::BadgeRule;
 use guildhall::domain::profile::{PrivacyStatus, Profile};
@@ -198,4 +196,3 @@ impl Bench {
         }
     }
 }
-

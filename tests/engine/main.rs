@@ -8,8 +8,11 @@ use guildhall::domain::command::{IncrementBatch, IncrementLine, ProducerPosition
 use guildhall::domain::{AppId, Command, ItemKey, MemberId};
 
 fn batch(members: &[MemberId], delta: i64, n: u64) -> IncrementBatch {
-    let lines = members.iter().zip(0..).map(|(member, index)| {
-        IncrementLine { member: *member, delta, index, key: 0 }
+    let lines = members.iter().zip(0..).map(|(member, index)| IncrementLine {
+        member: *member,
+        delta,
+        index,
+        key: 0,
     });
     IncrementBatch {
         app: Some(AppId::site_code()),

@@ -15,6 +15,7 @@ pub const KINDS: [u8; 3] = [1, 2, 3];
 const NUMBERS: u64 = 150;
 
 pub type Contents = BTreeMap<Key, Vec<u8>>;
+pub type Pairs = Vec<(Key, Vec<u8>)>;
 
 pub fn options() -> SnapshotOptions {
     SnapshotOptions { cache_bytes: 8 << 20, open_deadline: Duration::from_secs(20) }
@@ -62,7 +63,7 @@ pub fn value(site: SiteId, key: Key, round: u64) -> Vec<u8> {
     words.collect()
 }
 
-pub fn all_of(contents: &Contents, kind: u8) -> Vec<(Key, Vec<u8>)> {
+pub fn all_of(contents: &Contents, kind: u8) -> Pairs {
     let all = contents.iter().filter(|(key, _)| key.kind == kind);
     all.map(|(key, value)| (*key, value.clone())).collect()
 }
@@ -80,7 +81,7 @@ pub fn scan_all(
     site: SiteId,
     slot: Slot,
     kind: u8,
-) -> Result<(Vec<(Key, Vec<u8>)>, Scanned), Damaged> {
+) -> Result<(Pairs, Scanned), Damaged> {
     let mut pairs = Vec::new();
     let scanned = store.scan(site, slot, kind, &mut |key, value| {
         pairs.push((key, value));

@@ -121,7 +121,11 @@ impl Site {
     }
 
     /// Events that revoke up to `records_max` holders of a deleted badge.
-    pub(in crate::core) fn revocations(&self, badge: BadgeNumber, records_max: usize) -> Vec<Event> {
+    pub(in crate::core) fn revocations(
+        &self,
+        badge: BadgeNumber,
+        records_max: usize,
+    ) -> Vec<Event> {
         let id = self.badges.slot(badge).badge.id;
         let holders = self.badges.holders(badge).into_iter().flat_map(|all| all.iter());
         let holders = holders.take(records_max);

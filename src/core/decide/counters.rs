@@ -122,4 +122,3 @@ pub(in crate::core) struct Increase {
     pub old: i64,
     pub new: i64,
 }
-

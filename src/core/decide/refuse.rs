@@ -9,7 +9,12 @@ pub(in crate::core) fn need(part: PartKey) -> Stop {
     Stop::Need(vec![part])
 }
 
-pub(in crate::core) fn limit(have: usize, max: usize, code: &'static str, what: &str) -> Result<(), Refusal> {
+pub(in crate::core) fn limit(
+    have: usize,
+    max: usize,
+    code: &'static str,
+    what: &str,
+) -> Result<(), Refusal> {
     if have < max {
         return Ok(());
     }
@@ -49,4 +54,3 @@ pub(in crate::core) fn too_many_counters(id: MemberId) -> Refusal {
     let detail = format!("member {id} holds {limit} counters, as many as it may");
     Refusal::LimitReached { code: "COUNTER_LIMIT", detail, limit }
 }
-

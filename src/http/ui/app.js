@@ -13,14 +13,19 @@ const NICKNAMES = ['Ann', 'Ben', 'Chloe', 'Dev', 'Elif', 'Femi', 'Gita', 'Hugo',
 
 const $ = (id) => document.getElementById(id);
 const members = new Map();
+const titles = new Map();
 const counted = new Set();
 const state = { api: undefined, live: undefined, post: undefined, cheers: 0 };
 const log = new Log({
-  list: $('events'), empty: $('events-empty'), head: $('seq'), name: nameOf,
+  list: $('events'), empty: $('events-empty'), head: $('seq'), name: nameOf, title: titleOf,
 });
 
 function nameOf(id) {
   return members.get(id) ?? (id ? id.slice(0, 8) : 'somebody');
+}
+
+function titleOf(item) {
+  return titles.get(`${item?.appId}/${item?.itemId}`) ?? item?.itemId ?? 'an item';
 }
 
 // ── in and out ──────────────────────────────────────────────────────────────
@@ -47,13 +52,14 @@ async function enter(key) {
     },
   });
   showMembers();
-  await refresh();
+  await Promise.all([refresh(), showLikes()]);
 }
 
 function leave() {
   state.live?.stop('not connected');
   Object.assign(state, { api: undefined, live: undefined, post: undefined, cheers: 0 });
   members.clear();
+  titles.clear();
   counted.clear();
   log.clear();
   $('hall').hidden = $('leave').hidden = true;
@@ -66,7 +72,10 @@ function showState(name, detail) {
   const words = { connecting: 'connecting …', live: 'live', stopped: detail ?? 'stopped' };
   $('state').dataset.state = name;
   $('state').textContent = words[name];
-  if (name === 'live' && detail !== undefined) log.note(`reconnected, ${detail} missed events recovered`);
+  if (name === 'live' && detail !== undefined) {
+    const recovered = { 0: 'nothing was missed', 1: 'one missed event recovered' }[detail];
+    log.note(`reconnected: ${recovered ?? `${detail} missed events recovered`}`);
+  }
 }
 
 async function loadHistory(offset) {
@@ -80,6 +89,7 @@ async function loadHistory(offset) {
 function take(event, how) {
   const { type, data = {} } = event;
   if (data.member) remember(data.member);
+  if (data.item?.title) titles.set(`${data.item.appId}/${data.item.itemId}`, data.item.title);
   log.add(event, how);
   if (!how.fresh) return;
   if (data.member) showMembers();
@@ -110,6 +120,8 @@ function showMembers() {
     : 'Nobody is here yet. Two members make the rest fun.';
   fill($('actor'), all, 0);
   fill($('other'), all, 1);
+  // Nobody follows themselves: as soon as there is somebody else, choose them.
+  if (actor() === other()) $('other').value = all.find(([id]) => id !== actor())?.[0] ?? actor();
   const used = new Set(members.values());
   if (!$('nickname').value) $('nickname').value = NICKNAMES.find((name) => !used.has(name)) ?? '';
   enable();
@@ -137,7 +149,7 @@ function enable() {
 
 async function refresh() {
   enable();
-  await Promise.all([showRelation(), showLikes(), readCount()]);
+  await Promise.all([showRelation(), readCount()]);
 }
 
 async function showRelation() {
@@ -162,12 +174,18 @@ async function showLikes() {
   try {
     const { item } = await state.api.call('GET', POST);
     state.post = item;
-    $('likes').textContent = String(item.likes);
+    titles.set(`${item.appId}/${item.itemId}`, item.title);
+    showTotal(item.likes);
     $('post-by').textContent = item.authorId ? `by ${nameOf(item.authorId)}` : '';
   } catch (error) {
     if (error.status !== 404) throw error;
-    $('likes').textContent = '0';
+    showTotal(0);
   }
+}
+
+function showTotal(likes) {
+  $('likes').textContent = String(likes);
+  $('likes-word').textContent = likes === 1 ? 'like' : 'likes';
 }
 
 async function readCount() {
@@ -222,7 +240,7 @@ async function like(method) {
     ({ item: state.post } = await state.api.call('PUT', POST, post));
   }
   const { total } = await state.api.callAs(actor(), method, `${POST}/likes`);
-  $('likes').textContent = String(total);
+  showTotal(total);
   await showLikes();
 }
 

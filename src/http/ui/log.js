@@ -1,4 +1,5 @@
-// The event log: newest first, one line a record, the whole JSON behind it. Text only, never markup.
+// The event log: newest first, one line a record, the whole JSON behind it. Text only, never
+// markup.
 
 const LINES_MAX = 200;
 
@@ -8,9 +9,9 @@ export class Log {
   #head;
   #seen = new Set();
 
-  // name(memberId) gives what to call a member.
-  constructor({ list, empty, head, name }) {
-    Object.assign(this, { name });
+  // name(memberId) and title(item) give what to call a member and an item.
+  constructor({ list, empty, head, name, title }) {
+    Object.assign(this, { name, title });
     [this.#list, this.#empty, this.#head] = [list, empty, head];
   }
 
@@ -66,7 +67,7 @@ export class Log {
   #sentence({ type, memberId, data = {} }) {
     const who = this.name(data.memberId ?? memberId);
     const whom = this.name(data.affectedMemberId);
-    const item = data.item?.title ?? data.item?.itemId ?? 'an item';
+    const item = this.title(data.item);
     const changed = (data.changes ?? []).map((change) => change.field).join(', ');
     const sentences = {
       'member.created': () => `${this.name(data.member?.id)} joined`,

@@ -5,6 +5,9 @@ import assert from 'node:assert/strict';
 export const url = process.env.GUILDHALL_URL;
 export const ownerKey = process.env.GUILDHALL_OWNER_KEY;
 
+/** Longer than anything may take: what hits it hangs. */
+const ANSWER_DEADLINE_MS = 20_000;
+
 let serial = 0;
 
 /** A name that no other test uses. */
@@ -17,6 +20,7 @@ export function unique(prefix) {
 export async function call(base, method, path, { token = ownerKey, body } = {}) {
   const response = await fetch(new URL(path, base), {
     method,
+    signal: AbortSignal.timeout(ANSWER_DEADLINE_MS),
     headers: {
       authorization: token,
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),

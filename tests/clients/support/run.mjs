@@ -9,6 +9,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import { OWNER_KEY, startServer } from './server.mjs';
 
+/** A test that takes longer hangs. */
+const TEST_DEADLINE_MS = 120_000;
+
 const program = process.argv[2];
 const root = fileURLToPath(new URL('..', import.meta.url));
 const desk = await mkdtemp(path.join(tmpdir(), 'guildhall-clients-'));
@@ -31,7 +34,7 @@ async function runSuites() {
   const redirect = pathToFileURL(path.join(root, 'support', 'redirect.mjs')).href;
   const child = spawn(
     process.execPath,
-    ['--test', '--test-concurrency=1',
+    ['--test', '--test-concurrency=1', `--test-timeout=${TEST_DEADLINE_MS}`,
       '--test-reporter=spec', '--test-reporter-destination=stdout',
       '--test-reporter=tap', `--test-reporter-destination=${tally}`,
       ...names.map((name) => path.join(folder, name))],

@@ -8,6 +8,8 @@ export const OWNER_KEY = 'owner-key-of-the-client-suites-0123456789abcdef';
 const LISTENING = 'guildhall listening on ';
 const START_DEADLINE_MS = 30_000;
 
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
 /** Starts the program and answers once it says where it listens. */
 export async function startServer({ program, dataDir, port = 0 }) {
   const child = spawn(
@@ -19,6 +21,8 @@ export async function startServer({ program, dataDir, port = 0 }) {
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
+  // Nothing may outlive the suites, also when they are ended from outside.
+  process.on('exit', () => child.kill('SIGKILL'));
   const log = keepTail(child.stderr);
   const ended = once(child, 'exit');
   const url = await listeningLine(child, ended, log);

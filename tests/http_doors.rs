@@ -1,0 +1,23 @@
+//! The doors of a running server, as a client meets them: shapes, paging, privacy, refusals.
+
+#![allow(clippy::unwrap_used)]
+
+#[allow(dead_code, reason = "shared with the tests of the command line")]
+#[path = "cli/program.rs"]
+mod program;
+
+#[allow(dead_code, reason = "shared with the crash loop")]
+#[path = "crash/http.rs"]
+mod http;
+
+#[path = "http_doors/client.rs"]
+mod client;
+
+#[path = "http_doors/bulk.rs"]
+mod bulk;
+#[path = "http_doors/members.rs"]
+mod members;
+#[path = "http_doors/social.rs"]
+mod social;
+#[path = "http_doors/webhooks.rs"]
+mod webhooks;
