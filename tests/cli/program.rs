@@ -188,8 +188,12 @@ impl Server {
         signal(self.id(), name);
     }
 
-    pub fn terminate(mut self) -> Finished {
-        signal(self.id(), "-TERM");
+    pub fn terminate(self) -> Finished {
+        self.send("-TERM");
+        self.wait()
+    }
+
+    pub fn wait(mut self) -> Finished {
         finish(self.child.take().unwrap(), std::mem::take(&mut self.stdout))
     }
 
