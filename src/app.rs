@@ -7,6 +7,7 @@ mod address;
 pub mod admin;
 pub mod admin_socket;
 mod deliveries;
+mod descriptors;
 mod door;
 mod engine;
 mod first_start;
@@ -16,10 +17,11 @@ mod live_ports;
 mod sites;
 mod verifier;
 
+use std::convert::Infallible;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::{io, thread};
 
 use actix_rt::System;
 use thiserror::Error;
@@ -64,9 +66,10 @@ pub enum StartError {
     System(#[from] io::Error),
 }
 
-/// A server's whole life; answers once it has drained.
-pub fn serve(config: Config) -> Result<(), StartError> {
+/// A server's whole life. Ends the process once it has drained; answers only why it did not start.
+pub fn serve(config: Config) -> Result<Infallible, StartError> {
     telemetry::start_logging(&config.log);
+    descriptors::raise_limit();
     let metrics = Metrics::install()?;
     let claim = data_dir::claim(&config.data_dir)?;
     let reserved = address::reserve(config.listen)?;
@@ -77,17 +80,18 @@ pub fn serve(config: Config) -> Result<(), StartError> {
     System::new().block_on(live(config, metrics, data_dir, reserved))
 }
 
+/// Never comes back from a life that began; the error says why it did not.
 async fn live(
     config: Config,
     metrics: Metrics,
     data_dir: DataDir,
     reserved: Reserved,
-) -> Result<(), StartError> {
+) -> Result<Infallible, StartError> {
     let mut signals = Signals::listen()?;
     let life = Life::default();
     let mut engine = tokio::select! {
         opened = Engine::open(&config, data_dir, Purpose::Serve) => opened?,
-        () = signals.next() => return Ok(()),
+        () = signals.next() => life::end(),
     };
     first_start::complete(&config, &mut engine).await?;
     let socket = engine.data_dir.admin_socket();
@@ -98,10 +102,9 @@ async fn live(
     let live = Live::new(Arc::new(engine.live_ports()), LiveSettings::default());
     let door = door::open(reserved.listen()?, config.worker_count(), front, live)?;
     life.serve();
-    println!("guildhall listening on http://{address}");
+    say(&format!("guildhall listening on http://{address}"))?;
     signals.next().await;
     life.drain();
-    thread::spawn(life::end_late);
     let closing = async {
         door.close().await;
         engine.close().await;
@@ -109,9 +112,15 @@ async fn live(
     tokio::select! {
         () = closing => tracing::info!("stopped"),
         () = signals.next() => tracing::warn!("stopped at once by a second signal"),
+        () = life::patience_ends() => tracing::warn!("stopped before everything had ended"),
     }
     drop(admin);
-    Ok(())
+    life::end()
+}
+
+/// A line on stdout, which is there for scripts. A broken pipe is an error, not a panic.
+fn say(line: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{line}")
 }
 
 /// Answers an admin request from the data directory of a stopped server.

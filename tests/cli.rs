@@ -181,9 +181,7 @@ fn the_line_on_stdout_means_that_it_is_ready() {
 fn a_connection_that_rests_does_not_delay_the_end() {
     let desk = Desk::new();
     let server = desk.start();
-    let mut resting = TcpStream::connect(server.address).unwrap();
-    resting.write_all(b"GET /livez HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
-    assert!(resting.read(&mut [0; 1_024]).unwrap() > 0);
+    let _resting = server.rest();
     let asked = Instant::now();
     assert_eq!(server.terminate().code, Some(0));
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
@@ -201,12 +199,13 @@ fn a_live_socket_is_told_to_come_back_later() {
     let mut answer = [0; 1_024];
     let bytes = socket.read(&mut answer).unwrap();
     assert!(answer[..bytes].starts_with(b"HTTP/1.1 101"), "no upgrade");
-    assert_eq!(server.terminate().code, Some(0));
-    let mut rest = Vec::new();
-    socket.read_to_end(&mut rest).ok();
-    // A close frame of the server: its mark, its length, and the code for a shutdown.
-    let code = 3001_u16.to_be_bytes();
-    assert!(rest.len() >= 4 && rest[0] == 0x88 && rest[2..4] == code, "{rest:?}");
+    server.send("-TERM");
+    let mut frame = [0; 4];
+    socket.read_exact(&mut frame).unwrap();
+    // A close frame: its mark, its length, and the code for a shutdown.
+    assert_eq!((frame[0], u16::from_be_bytes([frame[2], frame[3]])), (0x88, 3001), "{frame:?}");
+    drop(socket);
+    assert_eq!(server.wait().code, Some(0));
 }
 
 #[test]
@@ -221,9 +220,10 @@ fn a_second_signal_ends_at_once() {
          Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{{"
     );
     stuck.write_all(head.as_bytes()).unwrap();
-    server.get("/livez");
+    let mut resting = server.rest();
     server.send("-TERM");
-    while TcpStream::connect(server.address).is_ok() {}
+    // A connection without a request is closed when the drain begins.
+    resting.read_to_end(&mut Vec::new()).unwrap();
     let asked = Instant::now();
     let finished = server.terminate();
     assert_eq!(finished.code, Some(0));

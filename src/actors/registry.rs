@@ -20,7 +20,7 @@ pub use self::store::SiteRecord;
 use self::directory::Directory;
 use self::keeper::{AdmitOwnerKey, CreateKey, CreateSite, Keeper, RevokeKey};
 use super::handle::{Caller, Role, SiteHandle};
-use super::keys::{CredentialHash, KeyRecord, KeyRole, is_mistyped};
+use super::keys::{CredentialHash, KeyRecord, KeyRole};
 use super::tokens::{MemberToken, TokenCache, claimed_site};
 use crate::domain::limits::{CREDENTIAL_BYTES_MAX, KEYS_PER_SITE_MAX, NAME_BYTES_MAX, SITES_MAX};
 use crate::domain::{KeyId, MemberId, SiteId, Timestamp};
@@ -102,7 +102,7 @@ impl Registry {
 
     /// The same for those who must know when a token ends, or that it ended.
     pub fn prove(&self, credential: &str, now: Timestamp) -> Result<Proven, Unproven> {
-        if credential.len() > CREDENTIAL_BYTES_MAX || is_mistyped(credential) {
+        if credential.len() > CREDENTIAL_BYTES_MAX {
             return Err(Unproven::Invalid);
         }
         let hash = CredentialHash::of(credential);

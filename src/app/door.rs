@@ -12,7 +12,9 @@ use actix_web::App;
 use actix_web::dev::AppConfig;
 
 use super::front::ProcessFront;
-use crate::domain::limits::{DRAIN_SECONDS_MAX, HTTP_IDLE_SECONDS_MAX, HTTP_REQUEST_SECONDS_MAX};
+use crate::domain::limits::{
+    DRAIN_SECONDS_MAX, HTTP_IDLE_SECONDS_MAX, HTTP_REQUEST_SECONDS_MAX, LIVE_DRAIN_SECONDS_MAX,
+};
 use crate::http;
 use crate::realtime::{Live, upgrade_service};
 
@@ -60,9 +62,10 @@ pub fn open(
 impl Door {
     /// Accepts nobody any more, tells sockets to come back later, and waits for what is under way.
     pub async fn close(self) {
-        let patience = Duration::from_secs(DRAIN_SECONDS_MAX);
-        let stopping = self.handle.stop(true);
-        tokio::join!(stopping, self.live.shutdown(patience));
+        self.handle.pause().await;
+        // Sockets first: they live on the workers' threads and would end with them, without a word.
+        self.live.shutdown(Duration::from_secs(LIVE_DRAIN_SECONDS_MAX)).await;
+        self.handle.stop(true).await;
         match self.serving.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!("the server ended with an error: {error}"),

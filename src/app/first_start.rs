@@ -25,7 +25,7 @@ pub async fn complete(config: &Config, engine: &mut Engine) -> Result<(), StartE
         Stage::Begun => {
             let made = make(&engine.registry, &config.first_start).await;
             let made = made.map_err(|reason| StartError::Registry { place, reason })?;
-            println!("{}", block(&engine.data_dir.path().display().to_string(), &made));
+            super::say(&block(&engine.place(), &made))?;
             Ok(engine.data_dir.mark_ready(engine.journal.incarnation())?)
         }
     }

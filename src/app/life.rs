@@ -3,7 +3,6 @@
 use std::io;
 use std::process;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -73,9 +72,12 @@ impl Signals {
     }
 }
 
-/// Ends the process when draining takes too long: all that was acknowledged is on the disk already.
-pub fn end_late() {
-    thread::sleep(Duration::from_secs(DRAIN_SECONDS_MAX));
-    tracing::warn!("draining took more than {DRAIN_SECONDS_MAX} s: leaving the rest");
-    process::exit(0);
+/// Resolves when draining has taken as long as it may: what was acknowledged is on the disk.
+pub async fn patience_ends() {
+    tokio::time::sleep(Duration::from_secs(DRAIN_SECONDS_MAX)).await;
+}
+
+/// Ends the process. What still runs then, a look-up of a name for instance, nobody waits for.
+pub fn end() -> ! {
+    process::exit(0)
 }

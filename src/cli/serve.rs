@@ -12,7 +12,6 @@ pub fn run(flags: &ConfigFlags) -> ExitCode {
         Err(error) => return fail(EXIT_CONFIG, &error),
     };
     match app::serve(config) {
-        Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(EXIT_CONFIG, &error),
     }
 }

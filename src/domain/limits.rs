@@ -146,6 +146,8 @@ pub const HTTP_IDLE_SECONDS_MAX: u64 = 75;
 pub const HTTP_REQUEST_SECONDS_MAX: u64 = 10;
 /// How long a stopping server waits for what it has accepted.
 pub const DRAIN_SECONDS_MAX: u64 = 20;
+/// How much of that it gives to live sockets, before it waits for requests.
+pub const LIVE_DRAIN_SECONDS_MAX: u64 = 8;
 /// Bytes of one stored part; larger parts are cut by their owner.
 pub const SNAPSHOT_VALUE_BYTES_MAX: usize = 32 * 1_024 * 1_024;
 /// Entries that a completion reads back; beyond it a deterministic sample of about that size.

@@ -176,12 +176,24 @@ impl Server {
         answer
     }
 
+    /// A connection that had its request answered and is kept open.
+    pub fn rest(&self) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.write_all(b"GET /livez HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
+        assert!(stream.read(&mut [0; 4_096]).unwrap() > 0);
+        stream
+    }
+
     pub fn send(&self, name: &str) {
         signal(self.id(), name);
     }
 
-    pub fn terminate(mut self) -> Finished {
-        signal(self.id(), "-TERM");
+    pub fn terminate(self) -> Finished {
+        self.send("-TERM");
+        self.wait()
+    }
+
+    pub fn wait(mut self) -> Finished {
         finish(self.child.take().unwrap(), std::mem::take(&mut self.stdout))
     }
 
