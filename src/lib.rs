@@ -1,5 +1,8 @@
 //! Guildhall: a members engine. See ARCHITECTURE.md for the map.
 
+// Tests may unwrap; the program may not.
+#![deny(clippy::unwrap_used)]
+
 pub mod actors;
 pub mod app;
 pub mod cli;

@@ -1,5 +1,8 @@
 //! The program. Everything is in the library; here are only the allocator and the exit code.
 
+// Tests may unwrap; the program may not.
+#![deny(clippy::unwrap_used)]
+
 use std::process::ExitCode;
 
 // Members are made of many small pieces; this allocator keeps them small and off each other's lock.

@@ -75,7 +75,7 @@ impl Handler<Turn> for MemberActor {
     fn handle(&mut self, turn: Turn, context: &mut Context<Self>) {
         self.commands += 1;
         let waiting = self.shared.command_at_once(turn.command, turn.reply);
-        if let Err((command, reply)) = waiting {
+        if let Some((command, reply)) = waiting {
             // Parts are read first; the mailbox rests, so nobody of this member overtakes.
             let ordered = self.shared.clone().command_in_order(command, reply);
             context.wait(ordered.into_actor(self));

@@ -56,19 +56,19 @@ impl Shared {
         }
     }
 
-    /// True when the command ended without waiting; else its parts are asked for in order.
+    /// Runs a command without waiting; hands it back where parts must be read first.
     pub fn command_at_once(
         &self,
         command: Command,
         reply: Reply<Outcome>,
-    ) -> Result<(), (Command, Reply<Outcome>)> {
+    ) -> Option<(Command, Reply<Outcome>)> {
         if let Err(error) = self.machine.borrow().admit() {
             send(reply, Err(error));
-            return Ok(());
+            return None;
         }
         match self.try_command(&command, reply) {
-            Progress::Finished => Ok(()),
-            Progress::Need { reply, .. } => Err((command, reply)),
+            Progress::Finished => None,
+            Progress::Need { reply, .. } => Some((command, reply)),
         }
     }
 

@@ -290,4 +290,3 @@ pub const SEGMENT_MERGE_BYTES_MAX: u64 = 4 * 1_024 * 1_024;
 /// Older events are kept so long, and so many bytes of them for each site.
 pub const SEGMENT_AGE_MS_MAX: i64 = 7 * 24 * 3_600 * 1_000;
 pub const SEGMENTS_SITE_BYTES_MAX: u64 = 4 * 1_024 * 1_024 * 1_024;
-

@@ -274,6 +274,7 @@ fn close(serving: Arc<Serving>) {
             tracing::warn!(%slot, "snapshot database {slot} is still being read, left behind");
             return;
         }
+        #[allow(clippy::disallowed_methods, reason = "no arbiter, and nothing to wait for tells")]
         thread::sleep(CLOSE_POLL);
     }
 }

@@ -192,6 +192,7 @@ fn open_unlocked(config: &sled::Config) -> Result<sled::Db, Fault> {
         if !is_locked || started.elapsed() > LOCK_WAIT {
             return Err(Fault::of(&error));
         }
+        #[allow(clippy::disallowed_methods, reason = "no arbiter, and nothing to wait for tells")]
         thread::sleep(LOCK_RETRY);
     }
 }
