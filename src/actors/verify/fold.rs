@@ -290,10 +290,10 @@ impl Model {
             return Some((ordinal, None));
         }
         let commit = self.commit;
-        let item = self.items.get_mut(&ordinal).map(|item| {
+        let mut item = self.items.get_mut(&ordinal);
+        if let Some(item) = &mut item {
             item.commit = commit;
-            item
-        });
+        }
         Some((ordinal, item))
     }
 
