@@ -409,14 +409,15 @@ impl<'a> Run<'a> {
     }
 }
 
-type Whole<T, W> = fn(Shelf<'_>, u32, InspectedBlock<T>) -> Result<Vec<(u32, W)>, LoadError>;
+/// A block's entries with their ordinals, whole.
+type Whole<W> = Result<Vec<(u32, W)>, LoadError>;
 
 /// How blocks of one kind are seen, brought together and compared.
 struct Walk<T, W> {
     first_block: u32,
     end_block: u32,
     look: fn(&Site, u32) -> InspectedBlock<T>,
-    whole: Whole<T, W>,
+    whole: fn(Shelf<'_>, u32, InspectedBlock<T>) -> Whole<W>,
     compare: fn(&mut Comparison<'_>, u32, &[(u32, W)]),
 }
 

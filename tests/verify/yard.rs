@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use guildhall::actors::clock::SystemClock;
 use guildhall::actors::handle::{CallError, SiteHandle};
 use guildhall::actors::runtime::{RuntimeParts, SiteRuntime};
-use guildhall::actors::site::{CheckpointNow, SiteOptions};
+use guildhall::actors::site::{CheckpointNow, ObserveSite, SiteOptions};
 use guildhall::actors::snapshot_thread::SnapshotThread;
 use guildhall::actors::verify::{Ground, SiteReport, verify_running, verify_stopped};
 use guildhall::domain::command::{
@@ -21,6 +21,8 @@ use guildhall::domain::{AppId, BadgeId, Command, ItemKey, MemberId, OpId, SiteId
 use guildhall::journal::{Embedded, EmbeddedOptions, Writer, WriterOptions};
 use guildhall::snapshot::{SnapshotOptions, SnapshotStore};
 use uuid::Uuid;
+
+const MEMBERS_HOT_MAX: usize = 5;
 
 pub struct Yard {
     directory: tempfile::TempDir,
@@ -82,7 +84,7 @@ impl Yard {
             clock: Arc::new(SystemClock::start()),
             options: SiteOptions {
                 checkpoint_log_bytes_max: 20_000,
-                members_hot_max: 5,
+                members_hot_max: MEMBERS_HOT_MAX,
                 ..SiteOptions::default()
             },
             arbiters: 1,
@@ -133,6 +135,23 @@ impl Yard {
                 Ok(is_complete) => return assert!(is_complete, "the checkpoint completes"),
                 Err(_) => tokio::task::yield_now().await,
             }
+        }
+    }
+
+    /// Actors rest, and what they held is in a snapshot and nowhere else.
+    pub async fn until_cold(&self, site: &SiteHandle) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let observed = site.supervisor().send(ObserveSite).await;
+            let state = observed.expect("the supervisor lives");
+            if state.entries_in_memory <= 2 * MEMBERS_HOT_MAX {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{state:?} keeps only what is hot");
+            if state.members_active <= MEMBERS_HOT_MAX {
+                self.checkpoint(site).await;
+            }
+            tokio::task::yield_now().await;
         }
     }
 

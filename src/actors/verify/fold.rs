@@ -86,11 +86,8 @@ impl Model {
                 let last = self.catalogue.producers.insert(producer, position.n).unwrap_or(0);
                 if position.n != last + 1 {
                     let (at, name, n) = (self.commit, &position.producer, position.n);
-                    let line = || {
-                        format!(
-                            "log: commit {at}: producer {name} of app {app}: batch {n} follows {last}"
-                        )
-                    };
+                    let who = format!("producer {name} of app {app}");
+                    let line = || format!("log: commit {at}: {who}: batch {n} follows {last}");
                     self.findings.note(line);
                 }
             }
