@@ -11,6 +11,7 @@ use crate::domain::event::MemberFacts;
 
 use super::counters::Counter;
 use super::entries::CleanParts;
+use super::fault::{Fault, planted};
 use super::graph::{EdgeOperation, Graph, Paged};
 use super::items::{Item, ItemOperation};
 use super::operations::WindowCopy;
@@ -363,7 +364,7 @@ impl Site {
         let running = self.stamps.running.take().expect("a checkpoint runs");
         self.stamps.begins[running.slot as usize] = running.begin;
         self.stamps.current = Some(running.slot);
-        let older = self.next_slot();
+        let older = if planted(Fault::TrimTooFar) { running.slot } else { self.next_slot() };
         EndedCheckpoint {
             trim_up_to: self.stamps.begins[older as usize].min(running.begin),
             copied: CopiedParts { members: running.members, items: running.items, next: 0 },
