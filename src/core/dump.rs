@@ -101,10 +101,7 @@ impl Site {
         resident.badges.sort();
         let facts = match self.entries.facts(member) {
             Some(facts) => facts.clone(),
-            None => match stored(PartKey::Facts(member), resident.facts_commit, read)? {
-                Part::Facts(facts) => facts,
-                Part::Graph(_) | Part::Item(_) => unreachable!("a part is of its key's kind"),
-            },
+            None => dump_facts(member, resident.facts_commit, read)?,
         };
         let graph = self.dump_graph(member, resident.graph_commit, read)?;
         let (following, followers) = (graph.following.iter(), graph.followers.iter());
@@ -123,48 +120,62 @@ impl Site {
         commit: u64,
         read: ReadPart<'_>,
     ) -> Result<Graph, Misplaced> {
+        let key = PartKey::Graph(member);
         match self.entries.graph(member, commit) {
             Some(GraphView::Empty) => return Ok(Graph::default()),
             Some(GraphView::Whole(graph)) => return Ok(graph.clone()),
             None => {}
         }
-        let part = self.entries.get(member).map(|entry| &entry.graph);
-        let (base, operations) = match part {
-            Some(Paged::Delta(delta)) => (delta.base_commit, delta.operations.as_slice()),
-            Some(Paged::Stored | Paged::Whole(_)) | None => (commit, &[][..]),
-        };
-        match stored(PartKey::Graph(member), base, read)? {
-            Part::Graph(mut graph) => {
-                graph.put_all(operations);
-                Ok(graph)
+        let (stamp, mut graph) = match read(key) {
+            Some((stamp, Part::Graph(graph))) => (stamp, graph),
+            Some((_, Part::Facts(_) | Part::Item(_))) | None => {
+                return Err(Misplaced { key, expected: commit, found: None });
             }
-            Part::Facts(_) | Part::Item(_) => unreachable!("a part is of its key's kind"),
+        };
+        let misplaced = Misplaced { key, expected: commit, found: Some(stamp) };
+        match self.entries.get(member).map(|entry| &entry.graph) {
+            Some(Paged::Delta(delta)) => graph.put_all(delta.beyond(stamp).ok_or(misplaced)?),
+            Some(Paged::Stored | Paged::Whole(_)) | None if stamp == commit => {}
+            Some(Paged::Stored | Paged::Whole(_)) | None => return Err(misplaced),
         }
+        Ok(graph)
     }
 
     fn dump_item(&self, ordinal: u32, read: ReadPart<'_>) -> Result<DumpedItem, Misplaced> {
-        let row = self.items.row(ordinal).clone();
-        let (base, operations) = match self.items.part(ordinal) {
-            Some(Paged::Whole(item)) => {
-                return Ok(DumpedItem { row, item: Item::clone(item) });
-            }
-            Some(Paged::Delta(delta)) => (delta.base_commit, delta.operations.as_slice()),
-            Some(Paged::Stored) | None => (row.commit, &[][..]),
-        };
-        match stored(PartKey::Item(ordinal), base, read)? {
-            Part::Item(mut item) => {
-                operations.iter().for_each(|operation| item.put(operation));
-                Ok(DumpedItem { row, item })
-            }
-            Part::Facts(_) | Part::Graph(_) => unreachable!("a part is of its key's kind"),
+        let (key, row) = (PartKey::Item(ordinal), self.items.row(ordinal).clone());
+        if let Some(item) = self.items.whole(ordinal) {
+            return Ok(DumpedItem { row, item: item.clone() });
         }
+        let (stamp, mut item) = match read(key) {
+            Some((stamp, Part::Item(item))) => (stamp, item),
+            Some((_, Part::Facts(_) | Part::Graph(_))) | None => {
+                return Err(Misplaced { key, expected: row.commit, found: None });
+            }
+        };
+        let misplaced = Misplaced { key, expected: row.commit, found: Some(stamp) };
+        match self.items.part(ordinal) {
+            Some(Paged::Delta(delta)) => {
+                let beyond = delta.beyond(stamp).ok_or(misplaced)?;
+                beyond.iter().for_each(|operation| item.put(operation));
+            }
+            Some(Paged::Stored | Paged::Whole(_)) | None if stamp == row.commit => {}
+            Some(Paged::Stored | Paged::Whole(_)) | None => return Err(misplaced),
+        }
+        Ok(DumpedItem { row, item })
     }
 }
 
-fn stored(key: PartKey, expected: u64, read: ReadPart<'_>) -> Result<Part, Misplaced> {
+fn dump_facts(
+    member: u32,
+    expected: u64,
+    read: ReadPart<'_>,
+) -> Result<Arc<MemberFacts>, Misplaced> {
+    let key = PartKey::Facts(member);
     match read(key) {
-        Some((stamp, part)) if stamp == expected => Ok(part),
-        Some((stamp, _)) => Err(Misplaced { key, expected, found: Some(stamp) }),
+        Some((stamp, Part::Facts(facts))) if stamp == expected => Ok(facts),
+        Some((stamp, Part::Facts(_) | Part::Graph(_) | Part::Item(_))) => {
+            Err(Misplaced { key, expected, found: Some(stamp) })
+        }
         None => Err(Misplaced { key, expected, found: None }),
     }
 }

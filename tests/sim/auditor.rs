@@ -81,6 +81,11 @@ impl Auditor {
         }
     }
 
+    pub fn judge_end(&self) {
+        assert!(self.turns.is_empty(), "every turn is durable in the end");
+        self.ledger.judge(&self.model);
+    }
+
     /// What is not durable by now never will be.
     pub fn lost(&mut self) {
         self.turns.clear();

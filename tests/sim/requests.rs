@@ -424,6 +424,8 @@ impl Request {
     pub fn is_safe_to_repeat(&self) -> bool {
         match self {
             Request::Command(Command::IncrementCounter { op_id, .. }) => op_id.is_some(),
+            // The shell draws a new id for each of them, a repeated one too.
+            Request::Command(Command::CreateBadge(_) | Command::CreateEndpoint(_)) => false,
             Request::Command(_) | Request::ImportMembers(_) | Request::ImportFollows(_) => true,
             Request::Ingest(batch) => batch.producer.is_some() || !batch.op_ids.is_empty(),
             Request::Query(_) | Request::Report | Request::WorkOff => false,

@@ -22,11 +22,34 @@ impl Shell {
             self.ask(Request::Report, outside);
             is_busy = true;
         }
+        is_busy |= self.deliver_on(outside);
+        is_busy |= self.live.hub.position() < self.auditor.model.seq() || self.live.is_opening();
+        self.publish(outside);
+        self.ask_goes_on(outside);
+        is_busy |= self.read_everything(outside);
         is_busy | self.has_queued()
     }
 
     /// Everything is durable and answered, shown and delivered.
     pub fn judge_rest(&mut self, _: &mut Outside<'_>) {
         assert!(!self.has_queued() && self.gate.is_empty(), "a site comes to rest");
+        self.judge_clients();
+        self.judge_post();
+        self.judge_reports();
+        self.auditor.judge_end();
+    }
+
+    /// Nobody who takes reports was left with an old value.
+    fn judge_reports(&self) {
+        let model = &self.auditor.model;
+        if model.reports.since.is_none() {
+            return;
+        }
+        // What listeners alone were told before an endpoint came is of no account.
+        for counter in &model.reports.connected {
+            let count = model.count(counter).map(|count| count.count);
+            let told = model.reports.told.get(counter).copied();
+            assert_eq!(told, count, "the last report of {counter:?}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use guildhall::core::checkpoint::SlotIndex;
 use guildhall::core::entries::Activity;
 use guildhall::core::graph::Taken;
 use guildhall::core::parts::{Part, PartKey};
-use guildhall::core::query::{Query, View};
+use guildhall::core::query::Query;
 use guildhall::core::site::Site;
 use guildhall::core::turn::Step;
 use guildhall::core::views::Look;
@@ -475,13 +475,4 @@ fn turn(
         Request::Report => (Told::Nothing, site.report_counters(random.between(1, 40) as usize, now)),
         Request::WorkOff => (Told::Nothing, site.work_off(random.between(1, 5) as usize, now)),
     })
-}
-
-/// Where a member's channel stands, as of this turn.
-pub fn look_at_channel(site: &Site, query: &Query) -> Option<u64> {
-    match site.look(query) {
-        Look::Seen(View::Channel(channel)) => Some(channel.last_seq),
-        Look::Refused(_) => None,
-        other => panic!("a channel was answered {other:?}"),
-    }
 }
