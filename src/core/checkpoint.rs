@@ -180,6 +180,12 @@ impl Site {
         self.stamps.current
     }
 
+    /// The current slot and the commit that its checkpoint began at. The same slot comes round
+    /// again with other values in it; this pair does not.
+    pub fn current_snapshot(&self) -> Option<(SlotIndex, u64)> {
+        self.stamps.current.map(|slot| (slot, self.stamps.begins[slot as usize]))
+    }
+
     /// True when the slot holds nothing to build upon, so that it must be emptied first.
     pub fn slot_is_void(&self, slot: SlotIndex) -> bool {
         self.stamps.begins[slot as usize] == 0

@@ -11,6 +11,7 @@ mod ledger;
 mod live;
 mod model;
 mod packed;
+mod planted;
 mod random;
 mod recovering;
 mod requests;

@@ -319,7 +319,8 @@ impl Model {
             let Some(rule) = &badge.rule else { continue };
             let crosses = rule.app == *app
                 && rule.key == *key
-                && (old + 1..=new).contains(&rule.reaches)
+                && old < rule.reaches
+                && rule.reaches <= new
                 && !self.held.contains_key(&(badge.id, *member));
             if crosses && awarded.insert((badge.id, *member)) {
                 facts.push(Fact::Awarded(badge.id, *member));

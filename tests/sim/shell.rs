@@ -57,7 +57,7 @@ struct Load {
     keys: Vec<PartKey>,
     brought: Vec<PartKey>,
     rounds: usize,
-    asked: SlotIndex,
+    asked: (SlotIndex, u64),
     generation: u64,
     read: Option<ReadParts>,
 }
@@ -237,7 +237,7 @@ impl Shell {
         if rounds >= ROUNDS_MAX {
             return self.undone(operation);
         }
-        let asked = self.site.as_ref().and_then(Site::current_slot);
+        let asked = self.site.as_ref().and_then(Site::current_snapshot);
         let asked = asked.expect("parts are missing only where a snapshot was taken");
         let generation = self.generation;
         let rounds = rounds + 1;
@@ -258,7 +258,7 @@ impl Shell {
     pub fn load_goes_on(&mut self, position: usize, outside: &mut Outside<'_>) {
         let load = &mut self.loads[position];
         if load.read.is_none() {
-            let slot = slot_of(load.asked);
+            let slot = slot_of(load.asked.0);
             let read = load.keys.iter().map(|key| {
                 let (stamp, part) = self.slots.part(slot, *key)?;
                 Ok((*key, stamp, part))
@@ -275,7 +275,7 @@ impl Shell {
     fn parts_arrive(&mut self, load: Load, outside: &mut Outside<'_>) {
         let Load { operation, mut keys, mut brought, rounds, asked, generation, read } = load;
         let Some(site) = self.site.as_mut() else { return self.undone(operation) };
-        let moved_on = self.generation != generation || site.current_slot() != Some(asked);
+        let moved_on = self.generation != generation || site.current_snapshot() != Some(asked);
         match read.unwrap_or(Ok(Vec::new())) {
             Err(_) if moved_on => {}
             Err(damaged) => {

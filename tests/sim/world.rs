@@ -220,6 +220,13 @@ impl World {
             self.sync();
             self.write_all();
         }
+        let shell = &mut self.sites[site];
+        let damaged = shell.slots.current().filter(|slot| !shell.slots.is_whole(*slot));
+        if let Some(slot) = damaged {
+            // Whoever reads everything finds what is damaged.
+            shell.give_up(slot);
+        }
+        self.rebuild_settled();
         let shell = &self.sites[site];
         let Some(live) = &shell.site else { return };
         let dump = dump(live, &shell.slots);
