@@ -167,15 +167,15 @@ impl Shared {
         let (generation, asked) = {
             let machine = self.machine.borrow();
             let site = machine.site().ok_or(CallError::Undone)?;
-            (machine.generation(), site.current_slot())
+            (machine.generation(), site.current_snapshot())
         };
-        let Some(slot) = asked else {
+        let Some((slot, _)) = asked else {
             tracing::error!("parts are missing though no snapshot was ever taken");
             return Err(CallError::Internal);
         };
         let loaded = self.loader.load(slot_of(slot), keys.to_vec()).await;
         let mut machine = self.machine.borrow_mut();
-        let current = machine.site().and_then(|site| site.current_slot());
+        let current = machine.site().and_then(|site| site.current_snapshot());
         // What happened meanwhile makes the asker ask again, it is no damage.
         let moved_on = machine.generation() != generation || current != asked;
         match loaded {

@@ -11,6 +11,7 @@ use crate::domain::{Change, Commit, Event, ItemKey, MemberId, MemberOrdinal, Rec
 use super::badges::Held;
 use super::counters::{Added, Counter};
 use super::directory::Row;
+use super::fault::{Fault, planted};
 use super::graph::{EdgeKind, EdgeOperation};
 use super::increments;
 use super::items::{Item, ItemOperation, NO_AUTHOR};
@@ -252,7 +253,9 @@ impl Site {
         let following = EdgeOperation { kind: EdgeKind::Following, presence, peer: followed };
         let followers = EdgeOperation { kind: EdgeKind::Follower, presence, peer: follower };
         self.apply_edge(at, follower, following);
-        self.apply_edge(at, followed, followers);
+        if !planted(Fault::HalfFollow) {
+            self.apply_edge(at, followed, followers);
+        }
     }
 
     fn apply_edge(&mut self, at: At, member: u32, operation: EdgeOperation) {
@@ -308,7 +311,8 @@ impl Site {
             Presence::Out => -1,
         };
         self.apply_built_in(at, liker, LIKES_GIVEN, delta);
-        if let Some(author) = like.author {
+        let kept = presence == Presence::Out && planted(Fault::UnlikeKeepsTotal);
+        if let Some(author) = like.author.filter(|_| !kept) {
             let author = self.known(author);
             self.apply_built_in(at, author, LIKES_RECEIVED, delta);
         }
@@ -338,7 +342,7 @@ impl Site {
     /// False where the member's restored block already holds what this commit does.
     #[inline]
     pub(super) fn is_news(&self, member: u32, at: At) -> bool {
-        at.commit > self.stamps.restored_member(member)
+        at.commit > self.stamps.restored_member(member) || planted(Fault::ReplayDoubles)
     }
 
     fn known(&self, id: MemberId) -> u32 {

@@ -10,6 +10,7 @@ use crate::domain::event::Badge;
 use crate::domain::{AssignmentId, BadgeId, SiteId, Timestamp};
 
 use super::counters::KeyNumber;
+use super::fault::{Fault, planted};
 use super::ordinal_set::OrdinalSet;
 
 /// A badge's dense number inside its site; never reused.
@@ -106,6 +107,7 @@ impl Badges {
     pub fn crossed(&self, member: u32, key: KeyNumber, old: i64, new: i64) -> Vec<BadgeNumber> {
         let lines = self.lines(key).iter();
         let crossed = lines.filter(|line| old < line.reaches && line.reaches <= new);
+        let crossed = crossed.filter(|line| line.reaches == new || !planted(Fault::RuleLineLost));
         crossed.map(|line| line.badge).filter(|badge| !self.holds(member, *badge)).collect()
     }
 

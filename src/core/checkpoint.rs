@@ -11,6 +11,7 @@ use crate::domain::event::MemberFacts;
 
 use super::counters::Counter;
 use super::entries::CleanParts;
+use super::fault::{Fault, planted};
 use super::graph::{EdgeOperation, Graph, Paged};
 use super::items::{Item, ItemOperation};
 use super::operations::WindowCopy;
@@ -177,6 +178,12 @@ impl Site {
 
     pub fn current_slot(&self) -> Option<SlotIndex> {
         self.stamps.current
+    }
+
+    /// The current slot and the commit that its checkpoint began at. The same slot comes round
+    /// again with other values in it; this pair does not.
+    pub fn current_snapshot(&self) -> Option<(SlotIndex, u64)> {
+        self.stamps.current.map(|slot| (slot, self.stamps.begins[slot as usize]))
     }
 
     /// True when the slot holds nothing to build upon, so that it must be emptied first.
@@ -363,7 +370,7 @@ impl Site {
         let running = self.stamps.running.take().expect("a checkpoint runs");
         self.stamps.begins[running.slot as usize] = running.begin;
         self.stamps.current = Some(running.slot);
-        let older = self.next_slot();
+        let older = if planted(Fault::TrimTooFar) { running.slot } else { self.next_slot() };
         EndedCheckpoint {
             trim_up_to: self.stamps.begins[older as usize].min(running.begin),
             copied: CopiedParts { members: running.members, items: running.items, next: 0 },

@@ -9,6 +9,7 @@ mod select;
 
 use std::collections::BTreeMap;
 
+use super::fault::{Fault, planted};
 use crate::domain::{Timestamp, limits};
 
 pub use progress::{Parked, Progress};
@@ -315,7 +316,9 @@ impl Delivery {
 impl Delivery {
     fn advance(&mut self, now: Timestamp) {
         while let Some(first) = self.slots.first_entry() {
-            if first.get().stage != Stage::Done || *first.key() > self.read_through {
+            let passes = first.get().stage == Stage::Sent && planted(Fault::CursorPassesUnfinished);
+            let is_done = first.get().stage == Stage::Done || passes;
+            if !is_done || *first.key() > self.read_through {
                 break;
             }
             first.remove();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::event::MemberFacts;
 
+use super::fault::{Fault, planted};
 use super::graph::{Delta, EdgeOperation, Graph, Paged, Taken};
 
 /// What is in memory of one member beyond its row. No entry means: all of it as stored.
@@ -97,9 +98,10 @@ impl Entries {
         let entry = self.entries.entry(member).or_default();
         match &mut entry.graph {
             Paged::Whole(_) => return Taken::In,
-            Paged::Stored if stored_commit == commit => {}
+            Paged::Stored if stored_commit == commit || planted(Fault::PageInTakesStale) => {}
             Paged::Stored => return Taken::Stale,
             Paged::Delta(delta) => match delta.beyond(commit) {
+                Some(_) if planted(Fault::PageInForgetsDelta) => {}
                 Some(operations) => graph.put_all(operations),
                 None => return Taken::Stale,
             },

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fault::{Fault, planted};
 use super::ordinal_set::{OrdinalSet, Presence};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -103,7 +104,8 @@ impl<T, O> Paged<T, O> {
     pub fn settle(&mut self) {
         let Paged::Delta(delta) = self else { return };
         let Some((copied, commit)) = delta.copied.take() else { return };
-        delta.operations.drain(..copied);
+        let all = planted(Fault::SettleDropsUncopied).then_some(delta.operations.len());
+        delta.operations.drain(..all.unwrap_or(copied));
         delta.base_commit = commit;
         if delta.operations.is_empty() {
             *self = Paged::Stored;

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::channel::{Channel, Topic};
+use super::fault::{Fault, planted};
 use super::recovery::Recovered;
 use super::visibility::{Audience, is_shown_to_others, sees};
 use crate::domain::limits::SUBSCRIPTION_PENDING_RECORDS_MAX;
@@ -211,7 +212,7 @@ impl Subscriber {
         if held.records.len() + records.len() > SUBSCRIPTION_PENDING_RECORDS_MAX {
             held.since = newest.seq;
             held.records = Vec::new();
-        } else {
+        } else if !planted(Fault::HubForgetsOpening) {
             held.records.extend_from_slice(records);
         }
     }

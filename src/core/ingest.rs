@@ -14,6 +14,7 @@ use super::apply::At;
 use super::badges::BadgeNumber;
 use super::counters::{Added, KeyNumber};
 use super::decide::Increase;
+use super::fault::{Fault, planted};
 use super::increments::Packer;
 use super::operations::Judgement;
 use super::parts::PartKey;
@@ -96,7 +97,7 @@ impl Site {
             let answer = Ingested { duplicates, producer_n: Some(last), ..Ingested::default() };
             return Ok(Some(answer));
         }
-        if position.n > last + 1 {
+        if position.n > last + 1 && !planted(Fault::ProducerGapAccepted) {
             let (producer, given) = (producer.to_owned(), position.n);
             return Err(Refusal::ProducerGap { producer, last, given });
         }

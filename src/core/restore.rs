@@ -5,6 +5,7 @@ use crate::domain::{MemberId, SiteId};
 use super::checkpoint::SlotIndex;
 use super::counters::Counter;
 use super::directory::Row;
+use super::fault::{Fault, planted};
 use super::operations::WindowCopy;
 use super::parts::{BLOCK, Catalogue, ItemBlock, MemberBlock, OperationRun, ResidentMember};
 use super::site::Site;
@@ -45,6 +46,9 @@ impl Restorer {
             site.endpoints.insert(endpoint.id, endpoint.clone());
         }
         for (app, producer, n) in &catalogue.producers {
+            if planted(Fault::ProducersForgotten) {
+                break;
+            }
             site.operations.advance_producer(app, producer, *n);
         }
         site.count_reporting_endpoints();
@@ -63,7 +67,9 @@ impl Restorer {
             return Err(RestoreError::Count { what: "runs of operation ids", expected, found });
         }
         let copy = WindowCopy { first_run: stored.first_run, floor_ms: stored.floor_ms, runs };
-        self.site.operations.restore_window(stored.app.clone(), copy);
+        if !planted(Fault::OpIdsForgotten) {
+            self.site.operations.restore_window(stored.app.clone(), copy);
+        }
         Ok(())
     }
 
@@ -89,7 +95,7 @@ impl Restorer {
         for stored in stored.counters {
             let counter = Counter { key: stored.key, public: stored.public, count: stored.count };
             site.counters.set(member, counter);
-            if let Some(reported) = stored.reported {
+            if let Some(reported) = stored.reported.filter(|_| !planted(Fault::ReportForgotten)) {
                 site.reports.restore(member, stored.key, reported);
             }
         }

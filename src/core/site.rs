@@ -165,8 +165,9 @@ impl CounterKeys {
 /// Counters that changed since they were last reported, while anybody takes reports.
 #[derive(Debug, Default)]
 pub struct Reports {
-    /// Value at the last report, of counters that differ from it since.
-    dirty: HashMap<(u32, KeyNumber), i64, foldhash::fast::RandomState>,
+    /// Value at the last report, of counters that differ from it since. Which of them go first is
+    /// decided by what happened alone, not by a seed of the process: the machine is deterministic.
+    dirty: HashMap<(u32, KeyNumber), i64, foldhash::fast::FixedState>,
     /// Endpoints that take `counter.updated`; a disabled one counts too.
     pub(super) endpoints: usize,
     pub(super) live_listeners: usize,

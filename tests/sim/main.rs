@@ -1,0 +1,26 @@
+//! The seeded simulation: one thread, one source of chance, virtual time. It drives the product's
+//! own pure parts through everything that may happen to them, against a naive auditor.
+//!
+//! `SIM_RUNS=n` runs the first n seeds, `SIM_SEED=k` replays one and shows its last steps.
+
+mod auditor;
+mod checkpoints;
+mod clients;
+mod deliveries;
+mod ledger;
+mod live;
+mod model;
+mod packed;
+mod planted;
+mod random;
+mod recovering;
+mod requests;
+mod rest;
+mod rules;
+mod runs;
+mod shell;
+mod slots;
+mod trace;
+mod viewing;
+mod views;
+mod world;

@@ -1,0 +1,389 @@
+//! The auditor's own idea of a site: plain sets and maps, folded from the durable log alone, with
+//! no line of the product's `apply`. Totals are never kept: they are counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use guildhall::domain::command::ItemDetails;
+use guildhall::domain::event::{Badge, Endpoint, MemberFacts};
+use guildhall::domain::{
+    AppId, AssignmentId, BadgeId, Change, Commit, EndpointId, Event, ItemKey, MemberId, OpId,
+    Record, WrittenRecord,
+};
+
+use crate::packed;
+
+pub type CounterKey = (MemberId, AppId, String);
+
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub facts: Arc<MemberFacts>,
+    pub member_seq: u64,
+    /// Seqs of the records of its channel.
+    pub channel: Vec<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    pub public: bool,
+    pub count: i64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    pub commit: u64,
+    pub time_ms: i64,
+    pub records: Vec<WrittenRecord>,
+    pub members: BTreeMap<MemberId, Member>,
+    pub member_order: Vec<MemberId>,
+    pub emails: BTreeSet<String>,
+    /// Follower, followed; and the other way round.
+    pub following: BTreeSet<(MemberId, MemberId)>,
+    pub followers: BTreeSet<(MemberId, MemberId)>,
+    pub items: BTreeMap<Arc<ItemKey>, ItemDetails>,
+    pub item_order: Vec<Arc<ItemKey>>,
+    pub likers: BTreeSet<(Arc<ItemKey>, MemberId)>,
+    pub likes: BTreeSet<(MemberId, Arc<ItemKey>)>,
+    /// Author, item, liker.
+    pub received: BTreeSet<(MemberId, Arc<ItemKey>, MemberId)>,
+    pub keys: Vec<(AppId, String)>,
+    /// All but the built-in counters, which are sizes of sets.
+    pub counters: BTreeMap<CounterKey, Count>,
+    pub badges: BTreeMap<BadgeId, Arc<Badge>>,
+    pub badge_order: Vec<BadgeId>,
+    pub badges_deleted: BTreeSet<BadgeId>,
+    pub held: BTreeMap<(BadgeId, MemberId), AssignmentId>,
+    pub endpoints: BTreeMap<EndpointId, Arc<Endpoint>>,
+    pub op_ids: BTreeSet<(AppId, OpId)>,
+    pub producers: BTreeMap<(AppId, String), u64>,
+    pub reports: Reports,
+}
+
+/// What those who take reports were told last.
+#[derive(Clone, Debug, Default)]
+pub struct Reports {
+    /// Commit since which some endpoint takes counter reports without a break.
+    pub since: Option<u64>,
+    /// Last reported value, or the value when reporting began.
+    pub told: BTreeMap<CounterKey, i64>,
+    /// Counters that were reported since then.
+    pub connected: BTreeSet<CounterKey>,
+}
+
+impl Model {
+    pub fn seq(&self) -> u64 {
+        self.records.len() as u64
+    }
+
+    pub fn record(&self, seq: u64) -> &WrittenRecord {
+        &self.records[seq as usize - 1]
+    }
+
+    pub fn fold(&mut self, commit: &Commit) {
+        assert_eq!(commit.number, self.commit + 1, "commits are dense");
+        assert!(commit.time.unix_ms >= self.time_ms, "time does not run backwards");
+        assert!(
+            !commit.records.is_empty() || !commit.changes.is_empty(),
+            "commit {} changes nothing",
+            commit.number
+        );
+        (self.commit, self.time_ms) = (commit.number, commit.time.unix_ms);
+        for change in &commit.changes {
+            self.fold_change(change);
+        }
+        for record in &commit.records {
+            assert_eq!(record.seq, self.seq() + 1, "seqs are dense");
+            assert_eq!(record.time, commit.time, "a record has its commit's time");
+            self.fold_event(&record.event);
+            self.fold_touches(record);
+            self.records.push(record.clone());
+        }
+    }
+
+    fn fold_touches(&mut self, record: &Record) {
+        let mut touched: Vec<MemberId> = record.touches.iter().map(|touch| touch.member).collect();
+        let mut concerned: Vec<MemberId> = concerned(&record.event);
+        touched.sort();
+        concerned.sort();
+        concerned.dedup();
+        assert_eq!(touched, concerned, "record {} goes to those it concerns", record.seq);
+        for touch in &record.touches {
+            let member = self.members.get_mut(&touch.member).expect("a touched member exists");
+            let previous = member.channel.last().copied().unwrap_or(0);
+            assert_eq!(touch.previous_seq, previous, "the chain of {} has no gap", touch.member);
+            member.channel.push(record.seq);
+        }
+        let Some(owner) = concerned_first(&record.event) else {
+            return assert_eq!(record.member_seq, 0, "record {} is nobody's", record.seq);
+        };
+        let member = self.members.get_mut(&owner).expect("a record's member exists");
+        member.member_seq += 1;
+        assert_eq!(record.member_seq, member.member_seq, "member seqs of {owner} are dense");
+    }
+
+    fn fold_change(&mut self, change: &Change) {
+        match change {
+            Change::CounterKeyNamed { number, app, key } => {
+                assert_eq!(*number as usize, self.keys.len(), "key numbers are dense");
+                let named = (app.clone(), key.clone());
+                assert!(!self.keys.contains(&named), "{named:?} is named once");
+                self.keys.push(named);
+            }
+            Change::Increments { packed } => {
+                for (key, member, delta) in packed::read(packed) {
+                    let count = self.counter_mut(member, key);
+                    count.count = count.count.checked_add(delta).expect("a sum fits");
+                }
+            }
+            Change::CounterSet { member, key, public, count } => {
+                *self.counter_mut(member.0, *key) = Count { public: *public, count: *count };
+            }
+            Change::OpIdsSeen { app, op_ids } => {
+                for op_id in op_ids {
+                    let is_new = self.op_ids.insert((app.clone(), *op_id));
+                    assert!(is_new, "operation {op_id:?} of {app} was counted twice");
+                }
+            }
+            Change::ProducerAdvanced { app, position } => {
+                let named = (app.clone(), position.producer.clone());
+                let last = self.producers.insert(named, position.n).unwrap_or(0);
+                assert_eq!(position.n, last + 1, "numbers of {} are dense", position.producer);
+            }
+        }
+    }
+
+    fn counter_mut(&mut self, member: u32, key: u16) -> &mut Count {
+        let (app, key) = self.keys[key as usize].clone();
+        let member = self.member_order[member as usize];
+        let fresh = Count { public: true, count: 0 };
+        self.counters.entry((member, app, key)).or_insert(fresh)
+    }
+
+    fn fold_event(&mut self, event: &Event) {
+        match event {
+            Event::MemberCreated { ordinal, facts, .. } => {
+                assert_eq!(ordinal.0 as usize, self.member_order.len(), "ordinals are dense");
+                self.member_order.push(facts.id);
+                if let Some(email) = &facts.login_email {
+                    assert!(self.emails.insert(email.to_lowercase()), "an e-mail is one member's");
+                }
+                let member = Member { facts: facts.clone(), member_seq: 0, channel: Vec::new() };
+                assert!(self.members.insert(facts.id, member).is_none(), "created once");
+            }
+            Event::MemberUpdated { facts, .. } => {
+                let member = self.members.get_mut(&facts.id).expect("an updated member exists");
+                assert_eq!(facts.revision, member.facts.revision + 1, "revisions are dense");
+                member.facts = facts.clone();
+            }
+            Event::FollowCreated { follower, followed } => {
+                assert!(self.following.insert((*follower, *followed)), "a follow is new");
+                self.followers.insert((*followed, *follower));
+            }
+            Event::FollowDeleted { follower, followed } => {
+                assert!(self.following.remove(&(*follower, *followed)), "an unfollow ends one");
+                self.followers.remove(&(*followed, *follower));
+            }
+            Event::ItemCreated { ordinal, item, details } => {
+                assert_eq!(ordinal.0 as usize, self.item_order.len(), "ordinals are dense");
+                self.item_order.push(item.clone());
+                self.items.insert(item.clone(), details.clone());
+            }
+            Event::ItemUpdated { item, details } => {
+                self.items.insert(item.clone(), details.clone());
+            }
+            Event::ItemLiked { item, liker, author } => {
+                assert_eq!(*author, self.items[item].author, "a like names the author");
+                assert!(self.likers.insert((item.clone(), *liker)), "a like is new");
+                self.likes.insert((*liker, item.clone()));
+                self.received.extend(author.map(|author| (author, item.clone(), *liker)));
+            }
+            Event::ItemUnliked { item, liker, author } => {
+                assert_eq!(*author, self.items[item].author, "an unlike names the author");
+                assert!(self.likers.remove(&(item.clone(), *liker)), "an unlike ends one");
+                self.likes.remove(&(*liker, item.clone()));
+                if let Some(author) = author {
+                    self.received.remove(&(*author, item.clone(), *liker));
+                }
+            }
+            Event::CounterUpdated { .. } => self.fold_report(event),
+            Event::BadgeCreated { .. }
+            | Event::BadgeUpdated { .. }
+            | Event::BadgeDeleted { .. }
+            | Event::BadgeAssigned { .. }
+            | Event::BadgeUnassigned { .. } => self.fold_badge(event),
+            Event::EndpointCreated { .. }
+            | Event::EndpointDeleted { .. }
+            | Event::EndpointSecretRotated { .. }
+            | Event::EndpointDisabled { .. } => self.fold_endpoint(event),
+        }
+    }
+
+    fn fold_badge(&mut self, event: &Event) {
+        match event {
+            Event::BadgeCreated { badge } => {
+                self.badge_order.push(badge.id);
+                self.badges.insert(badge.id, badge.clone());
+            }
+            Event::BadgeUpdated { badge } => {
+                self.badges.insert(badge.id, badge.clone());
+            }
+            Event::BadgeDeleted { badge } => {
+                assert!(self.badges_deleted.insert(*badge), "a badge is deleted once");
+            }
+            Event::BadgeAssigned { badge, member, assignment, .. } => {
+                let before = self.held.insert((*badge, *member), *assignment);
+                assert!(before.is_none(), "{member} got {badge} a second time");
+            }
+            Event::BadgeUnassigned { badge, member, assignment, .. } => {
+                let before = self.held.remove(&(*badge, *member));
+                assert_eq!(before, Some(*assignment), "{member} loses what it held");
+            }
+            other => unreachable!("{} is no badge's event", other.type_name()),
+        }
+    }
+
+    fn fold_endpoint(&mut self, event: &Event) {
+        match event {
+            Event::EndpointCreated { endpoint } => {
+                assert_eq!(endpoint.after_seq, self.seq() + 1, "it gets what comes after it");
+                self.endpoints.insert(endpoint.id, endpoint.clone());
+            }
+            Event::EndpointDeleted { endpoint } => {
+                self.endpoints.remove(endpoint);
+            }
+            Event::EndpointSecretRotated { endpoint, sealed_secret, .. } => {
+                self.endpoint_mut(*endpoint).sealed_secret.clone_from(sealed_secret);
+            }
+            Event::EndpointDisabled { endpoint, reason } => {
+                self.endpoint_mut(*endpoint).disabled = Some(reason.clone());
+            }
+            other => unreachable!("{} is no endpoint's event", other.type_name()),
+        }
+        self.begin_or_end_reports();
+    }
+
+    fn endpoint_mut(&mut self, id: EndpointId) -> &mut Endpoint {
+        Arc::make_mut(self.endpoints.get_mut(&id).expect("a changed endpoint exists"))
+    }
+
+    fn begin_or_end_reports(&mut self) {
+        let takes = |endpoint: &Arc<Endpoint>| {
+            let patterns = &endpoint.event_types;
+            patterns.is_empty()
+                || patterns.iter().any(|p| ["*", "counter.*", "counter.updated"].contains(&&**p))
+        };
+        match (self.endpoints.values().any(takes), self.reports.since) {
+            (true, None) => {
+                let now = self.all_counters();
+                let told = now.into_iter().map(|(key, count)| (key, count.count)).collect();
+                let (since, connected) = (Some(self.commit), BTreeSet::new());
+                self.reports = Reports { since, told, connected };
+            }
+            (false, Some(_)) => self.reports = Reports::default(),
+            (true, Some(_)) | (false, None) => {}
+        }
+    }
+
+    fn fold_report(&mut self, event: &Event) {
+        let Event::CounterUpdated { member, app, key, public, old, new } = event else { return };
+        let counter = (*member, app.clone(), key.clone());
+        let now = self.count(&counter).unwrap_or(Count { public: true, count: 0 });
+        assert_eq!((*public, *new), (now.public, now.count), "a report of {key} tells what is");
+        assert_ne!(old, new, "a report tells a change");
+        if self.reports.since.is_none() {
+            return;
+        }
+        let told = self.reports.told.insert(counter.clone(), *new).unwrap_or(0);
+        // The first one may connect to what only live listeners were told before.
+        if !self.reports.connected.insert(counter) {
+            assert_eq!(*old, told, "reports of {key} of {member} connect");
+        }
+    }
+
+    /// Every counter with its value; the built-in ones are counted.
+    pub fn all_counters(&self) -> BTreeMap<CounterKey, Count> {
+        let mut all = self.counters.clone();
+        let app = AppId::built_in();
+        for (member, item) in &self.likes {
+            let given = (*member, app.clone(), "likes.given".to_owned());
+            let author = self.items[item].author;
+            let received = author.map(|author| (author, app.clone(), "likes.received".to_owned()));
+            for key in received.into_iter().chain([given]) {
+                all.entry(key).or_insert(Count { public: true, count: 0 }).count += 1;
+            }
+        }
+        all
+    }
+
+    pub fn count(&self, counter: &CounterKey) -> Option<Count> {
+        let (member, app, key) = counter;
+        if *app != AppId::built_in() {
+            return self.counters.get(counter).copied();
+        }
+        let count = match key.as_str() {
+            "likes.given" => self.likes_of(*member).count(),
+            _ => self.received_by(*member),
+        };
+        Some(Count { public: true, count: count as i64 })
+    }
+
+    pub fn received_by(&self, author: MemberId) -> usize {
+        let from = self.received.range((author, least_item(), MemberId::from_u128(0))..);
+        from.take_while(|(one, _, _)| *one == author).count()
+    }
+
+    pub fn likes_of(&self, member: MemberId) -> impl Iterator<Item = &Arc<ItemKey>> {
+        let from = self.likes.range((member, least_item())..);
+        from.take_while(move |(liker, _)| *liker == member).map(|(_, item)| item)
+    }
+
+    pub fn likers_of(&self, item: &Arc<ItemKey>) -> Vec<MemberId> {
+        let from = self.likers.range((item.clone(), MemberId::from_u128(0))..);
+        from.take_while(|(liked, _)| liked == item).map(|(_, liker)| *liker).collect()
+    }
+
+    pub fn live_badge(&self, id: BadgeId) -> Option<&Arc<Badge>> {
+        self.badges.get(&id).filter(|_| !self.badges_deleted.contains(&id))
+    }
+}
+
+fn least_item() -> Arc<ItemKey> {
+    let app = AppId::parse("-").expect("a short name is an app id");
+    Arc::new(ItemKey { app, item: String::new() })
+}
+
+/// All that the far sides of `member` in a set of pairs.
+pub fn peers(pairs: &BTreeSet<(MemberId, MemberId)>, member: MemberId) -> Vec<MemberId> {
+    let least = MemberId::from_u128(0);
+    let from = pairs.range((member, least)..);
+    from.take_while(|(one, _)| *one == member).map(|(_, other)| *other).collect()
+}
+
+fn concerned_first(event: &Event) -> Option<MemberId> {
+    concerned(event).first().copied()
+}
+
+/// Whom an event is about, the acting member first.
+fn concerned(event: &Event) -> Vec<MemberId> {
+    match event {
+        Event::MemberCreated { facts, .. } | Event::MemberUpdated { facts, .. } => vec![facts.id],
+        Event::FollowCreated { follower, followed }
+        | Event::FollowDeleted { follower, followed } => vec![*follower, *followed],
+        Event::ItemLiked { liker, author, .. } | Event::ItemUnliked { liker, author, .. } => {
+            std::iter::once(*liker).chain(*author).collect()
+        }
+        Event::ItemCreated { details, .. } | Event::ItemUpdated { details, .. } => {
+            details.author.into_iter().collect()
+        }
+        Event::CounterUpdated { member, .. }
+        | Event::BadgeAssigned { member, .. }
+        | Event::BadgeUnassigned { member, .. } => vec![*member],
+        Event::BadgeCreated { .. }
+        | Event::BadgeUpdated { .. }
+        | Event::BadgeDeleted { .. }
+        | Event::EndpointCreated { .. }
+        | Event::EndpointDeleted { .. }
+        | Event::EndpointSecretRotated { .. }
+        | Event::EndpointDisabled { .. } => Vec::new(),
+    }
+}

@@ -1,0 +1,418 @@
+//! What a request must lead to, told from the model alone: the facts it makes, or the code of its
+//! refusal. A second reading of the rules, as naive as can be.
+
+use std::collections::BTreeSet;
+
+use guildhall::domain::command::{IncrementBatch, NewMember};
+use guildhall::domain::event::MemberFacts;
+use guildhall::domain::profile::{ActivityStatus, Status};
+use guildhall::domain::{
+    AppId, BadgeId, Change, Command, Commit, EndpointId, Event, ItemKey, MemberId, OpId,
+};
+
+use crate::model::{CounterKey, Model};
+use crate::packed;
+use crate::requests::Request;
+
+/// What a commit does, in words that both sides can be put into.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fact {
+    Created(MemberId),
+    Updated(MemberId),
+    Followed(MemberId, MemberId),
+    Unfollowed(MemberId, MemberId),
+    ItemCreated(ItemKey),
+    ItemUpdated(ItemKey),
+    Liked(MemberId, ItemKey),
+    Unliked(MemberId, ItemKey),
+    Counted(CounterKey, i64),
+    CounterSet(CounterKey, bool, i64),
+    Seen(AppId, OpId),
+    Advanced(AppId, String, u64),
+    BadgeCreated(BadgeId),
+    BadgeDeleted(BadgeId),
+    Awarded(BadgeId, MemberId),
+    Revoked(BadgeId, MemberId),
+    Reported(CounterKey),
+    EndpointCreated(EndpointId),
+    EndpointDeleted(EndpointId),
+    EndpointRotated(EndpointId),
+    EndpointDisabled(EndpointId),
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Expected {
+    pub facts: Vec<Fact>,
+    pub accepted: usize,
+    pub duplicates: usize,
+    /// Indexes of refused lines with their codes.
+    pub faults: Vec<(u32, &'static str)>,
+}
+
+pub type Predicted = Result<Expected, &'static str>;
+
+/// A commit in the words of [`Fact`]; the naming of keys is left out.
+pub fn facts_of(model: &Model, commit: &Commit) -> Vec<Fact> {
+    let mut keys = model.keys.clone();
+    let mut facts = Vec::new();
+    for change in &commit.changes {
+        let counter = |keys: &[(AppId, String)], member: u32, key: u16| -> CounterKey {
+            let (app, key) = keys[key as usize].clone();
+            (model.member_order[member as usize], app, key)
+        };
+        match change {
+            Change::CounterKeyNamed { app, key, .. } => keys.push((app.clone(), key.clone())),
+            Change::Increments { packed } => {
+                let read = packed::read(packed).into_iter();
+                facts.extend(read.map(|(key, member, delta)| {
+                    Fact::Counted(counter(&keys, member, key), delta)
+                }));
+            }
+            Change::CounterSet { member, key, public, count } => {
+                facts.push(Fact::CounterSet(counter(&keys, member.0, *key), *public, *count));
+            }
+            Change::OpIdsSeen { app, op_ids } => {
+                facts.extend(op_ids.iter().map(|op_id| Fact::Seen(app.clone(), *op_id)));
+            }
+            Change::ProducerAdvanced { app, position } => {
+                facts.push(Fact::Advanced(app.clone(), position.producer.clone(), position.n));
+            }
+        }
+    }
+    facts.extend(commit.records.iter().map(|record| fact_of(&record.event)));
+    facts
+}
+
+fn fact_of(event: &Event) -> Fact {
+    match event {
+        Event::MemberCreated { facts, .. } => Fact::Created(facts.id),
+        Event::MemberUpdated { facts, .. } => Fact::Updated(facts.id),
+        Event::FollowCreated { follower, followed } => Fact::Followed(*follower, *followed),
+        Event::FollowDeleted { follower, followed } => Fact::Unfollowed(*follower, *followed),
+        Event::ItemCreated { item, .. } => Fact::ItemCreated((**item).clone()),
+        Event::ItemUpdated { item, .. } => Fact::ItemUpdated((**item).clone()),
+        Event::ItemLiked { item, liker, .. } => Fact::Liked(*liker, (**item).clone()),
+        Event::ItemUnliked { item, liker, .. } => Fact::Unliked(*liker, (**item).clone()),
+        Event::CounterUpdated { member, app, key, .. } => {
+            Fact::Reported((*member, app.clone(), key.clone()))
+        }
+        Event::BadgeCreated { badge } | Event::BadgeUpdated { badge } => {
+            Fact::BadgeCreated(badge.id)
+        }
+        Event::BadgeDeleted { badge } => Fact::BadgeDeleted(*badge),
+        Event::BadgeAssigned { badge, member, .. } => Fact::Awarded(*badge, *member),
+        Event::BadgeUnassigned { badge, member, .. } => Fact::Revoked(*badge, *member),
+        Event::EndpointCreated { endpoint } => Fact::EndpointCreated(endpoint.id),
+        Event::EndpointDeleted { endpoint } => Fact::EndpointDeleted(*endpoint),
+        Event::EndpointSecretRotated { endpoint, .. } => Fact::EndpointRotated(*endpoint),
+        Event::EndpointDisabled { endpoint, .. } => Fact::EndpointDisabled(*endpoint),
+    }
+}
+
+impl Model {
+    /// What `request` must lead to in this state. Questions lead to nothing.
+    pub fn predict(&self, request: &Request) -> Predicted {
+        match request {
+            Request::Command(command) => self.predict_command(command),
+            Request::Ingest(batch) => self.predict_batch(batch),
+            Request::ImportMembers(lines) => Ok(self.predict_members(lines)),
+            Request::ImportFollows(lines) => Ok(self.predict_follows(lines)),
+            Request::Query(query) => self.refuses(query).map_or(Ok(Expected::default()), Err),
+            Request::Report | Request::WorkOff => Ok(Expected::default()),
+        }
+    }
+
+    fn predict_command(&self, command: &Command) -> Predicted {
+        match command {
+            Command::CreateMember(new) => {
+                let created = self.creatable(new, &BTreeSet::new(), &BTreeSet::new())?;
+                one(created)
+            }
+            Command::UpdateProfile { member, patch } => {
+                let facts = self.facts(*member)?;
+                let changes = patch.nickname.as_ref().is_some_and(|n| *n != facts.profile.nickname)
+                    || patch.title.as_ref().is_some_and(|t| *t != facts.profile.title)
+                    || patch.privacy.is_some_and(|privacy| privacy != facts.privacy);
+                when(changes, Fact::Updated(*member))
+            }
+            Command::Follow { follower, followed } => {
+                let is_new = self.followable(*follower, *followed)?;
+                when(is_new, Fact::Followed(*follower, *followed))
+            }
+            Command::Unfollow { follower, followed } => {
+                (self.facts(*follower)?, self.facts(*followed)?);
+                let is_followed = self.following.contains(&(*follower, *followed));
+                when(is_followed, Fact::Unfollowed(*follower, *followed))
+            }
+            Command::PutItem { item, details } => {
+                details.author.map_or(Ok(()), |author| self.facts(author).map(|_| ()))?;
+                let Some(known) = self.items.get(item) else {
+                    return one(Fact::ItemCreated(item.clone()));
+                };
+                let is_liked = !self.likers_of(&item.clone().into()).is_empty();
+                if known.author != details.author && is_liked {
+                    return Err("ITEM_AUTHOR_IMMUTABLE");
+                }
+                when(known != details, Fact::ItemUpdated(item.clone()))
+            }
+            Command::Like { liker, item } => self.predict_like(*liker, item),
+            Command::Unlike { liker, item } => {
+                self.facts(*liker)?;
+                self.items.get(item).ok_or("ITEM_NOT_FOUND")?;
+                let is_liked = self.likers.contains(&(item.clone().into(), *liker));
+                when(is_liked, Fact::Unliked(*liker, item.clone()))
+            }
+            Command::SetCounter { .. } | Command::IncrementCounter { .. } => {
+                self.predict_counter(command)
+            }
+            Command::CreateBadge(new) => one(Fact::BadgeCreated(new.id)),
+            Command::DeleteBadge { badge } => {
+                self.live_badge(*badge).ok_or("BADGE_NOT_FOUND")?;
+                one(Fact::BadgeDeleted(*badge))
+            }
+            Command::AssignBadge { badge, member } => {
+                self.live_badge(*badge).ok_or("BADGE_NOT_FOUND")?;
+                self.facts(*member)?;
+                let is_new = !self.held.contains_key(&(*badge, *member));
+                when(is_new, Fact::Awarded(*badge, *member))
+            }
+            Command::UnassignBadge { assignment } => {
+                let mut held = self.held.iter().filter(|(_, id)| *id == assignment);
+                let held = held.find(|((badge, _), _)| self.live_badge(*badge).is_some());
+                let ((badge, member), _) = held.ok_or("BADGE_ASSIGNMENT_NOT_FOUND")?;
+                one(Fact::Revoked(*badge, *member))
+            }
+            Command::CreateEndpoint(new) => one(Fact::EndpointCreated(new.id)),
+            Command::DeleteEndpoint { endpoint } => {
+                self.endpoints.get(endpoint).ok_or("ENDPOINT_NOT_FOUND")?;
+                one(Fact::EndpointDeleted(*endpoint))
+            }
+            Command::RotateEndpointSecret { endpoint, .. } => {
+                self.endpoints.get(endpoint).ok_or("ENDPOINT_NOT_FOUND")?;
+                one(Fact::EndpointRotated(*endpoint))
+            }
+            Command::DisableEndpoint { endpoint, .. } => {
+                let known = self.endpoints.get(endpoint).ok_or("ENDPOINT_NOT_FOUND")?;
+                when(known.disabled.is_none(), Fact::EndpointDisabled(*endpoint))
+            }
+        }
+    }
+
+    fn predict_like(&self, liker: MemberId, item: &ItemKey) -> Predicted {
+        self.social(liker)?;
+        let details = self.items.get(item).ok_or("ITEM_NOT_FOUND")?;
+        if self.likers.contains(&(item.clone().into(), liker)) {
+            return Ok(Expected::default());
+        }
+        let mut facts = vec![Fact::Liked(liker, item.clone())];
+        let mut awarded = BTreeSet::new();
+        let given = (liker, AppId::built_in(), "likes.given".to_owned());
+        let received =
+            details.author.map(|author| (author, AppId::built_in(), "likes.received".to_owned()));
+        for counter in std::iter::once(given).chain(received) {
+            let old = self.count(&counter).map_or(0, |count| count.count);
+            self.award(&counter, (old, old + 1), &mut awarded, &mut facts);
+        }
+        Ok(Expected { facts, ..Expected::default() })
+    }
+
+    fn predict_counter(&self, command: &Command) -> Predicted {
+        let (mut facts, mut awarded) = (Vec::new(), BTreeSet::new());
+        match command {
+            Command::SetCounter { app, member, key, public, count } => {
+                self.facts(*member)?;
+                let counter = (*member, app.clone(), key.clone());
+                let old = self.count(&counter);
+                if old.is_some_and(|old| old.count == *count && old.public == *public) {
+                    return Ok(Expected::default());
+                }
+                facts.push(Fact::CounterSet(counter.clone(), *public, *count));
+                let old = old.map_or(0, |old| old.count);
+                self.award(&counter, (old, *count), &mut awarded, &mut facts);
+            }
+            Command::IncrementCounter { app, member, key, delta, op_id } => {
+                self.facts(*member)?;
+                let seen = op_id.map(|op_id| (app.clone(), op_id));
+                if seen.as_ref().is_some_and(|seen| self.op_ids.contains(seen)) {
+                    return Ok(Expected { duplicates: 1, ..Expected::default() });
+                }
+                let counter = (*member, app.clone(), key.clone());
+                let old = self.count(&counter).map_or(0, |old| old.count);
+                let new = old.checked_add(*delta).ok_or("COUNTER_OVERFLOW")?;
+                if *delta != 0 {
+                    facts.push(Fact::Counted(counter.clone(), *delta));
+                }
+                facts.extend(seen.map(|(app, op_id)| Fact::Seen(app, op_id)));
+                self.award(&counter, (old, new), &mut awarded, &mut facts);
+            }
+            other => unreachable!("{} moves no counter", other.kind()),
+        }
+        Ok(Expected { facts, accepted: 1, ..Expected::default() })
+    }
+
+    fn predict_batch(&self, batch: &IncrementBatch) -> Predicted {
+        let app = batch.app.clone().expect("a batch has its app");
+        let mut expected = Expected::default();
+        if let Some(position) = &batch.producer {
+            let named = (app.clone(), position.producer.clone());
+            let last = self.producers.get(&named).copied().unwrap_or(0);
+            if position.n <= last {
+                expected.duplicates = batch.lines.len();
+                return Ok(expected);
+            }
+            if position.n > last + 1 {
+                return Err("PRODUCER_GAP");
+            }
+        }
+        let mut counts = std::collections::BTreeMap::new();
+        let (mut seen, mut awarded) = (BTreeSet::new(), BTreeSet::new());
+        for key in 0..batch.keys.len() {
+            let lines = batch.lines.iter().enumerate().filter(|(_, line)| line.key as usize == key);
+            for (position, line) in lines {
+                let op_id = batch.op_ids.get(position).copied().flatten();
+                if !self.members.contains_key(&line.member) {
+                    expected.faults.push((line.index, "MEMBER_NOT_FOUND"));
+                    continue;
+                }
+                let named = op_id.map(|op_id| (app.clone(), op_id));
+                if named.as_ref().is_some_and(|n| self.op_ids.contains(n) || seen.contains(n)) {
+                    expected.duplicates += 1;
+                    continue;
+                }
+                let counter = (line.member, app.clone(), batch.keys[key].clone());
+                let old = *counts
+                    .entry(counter.clone())
+                    .or_insert_with(|| self.count(&counter).map_or(0, |count| count.count));
+                let Some(new) = old.checked_add(line.delta) else {
+                    expected.faults.push((line.index, "COUNTER_OVERFLOW"));
+                    continue;
+                };
+                expected.accepted += 1;
+                if line.delta != 0 {
+                    expected.facts.push(Fact::Counted(counter.clone(), line.delta));
+                }
+                if let Some((app, op_id)) = named {
+                    expected.facts.push(Fact::Seen(app.clone(), op_id));
+                    seen.insert((app, op_id));
+                }
+                self.award(&counter, (old, new), &mut awarded, &mut expected.facts);
+                counts.insert(counter, new);
+            }
+        }
+        if let Some(position) = &batch.producer {
+            expected.facts.push(Fact::Advanced(app, position.producer.clone(), position.n));
+        }
+        expected.faults.sort();
+        Ok(expected)
+    }
+
+    /// Adds the badges whose line lies between two values of a counter.
+    fn award(
+        &self,
+        counter: &CounterKey,
+        (old, new): (i64, i64),
+        awarded: &mut BTreeSet<(BadgeId, MemberId)>,
+        facts: &mut Vec<Fact>,
+    ) {
+        let (member, app, key) = counter;
+        for badge in self.badges.values().filter(|badge| self.live_badge(badge.id).is_some()) {
+            let Some(rule) = &badge.rule else { continue };
+            let crosses = rule.app == *app
+                && rule.key == *key
+                && old < rule.reaches
+                && rule.reaches <= new
+                && !self.held.contains_key(&(badge.id, *member));
+            if crosses && awarded.insert((badge.id, *member)) {
+                facts.push(Fact::Awarded(badge.id, *member));
+            }
+        }
+    }
+
+    fn predict_members(&self, lines: &[(u32, NewMember)]) -> Expected {
+        let mut expected = Expected::default();
+        let (mut ids, mut emails) = (BTreeSet::new(), BTreeSet::new());
+        for (index, new) in lines {
+            match self.creatable(new, &ids, &emails) {
+                Ok(created) => {
+                    ids.insert(new.id);
+                    emails.extend(new.login_email.as_ref().map(|email| email.to_lowercase()));
+                    expected.accepted += 1;
+                    expected.facts.push(created);
+                }
+                Err(code) => expected.faults.push((*index, code)),
+            }
+        }
+        expected
+    }
+
+    fn predict_follows(&self, lines: &[(u32, MemberId, MemberId)]) -> Expected {
+        let mut expected = Expected::default();
+        let mut added = BTreeSet::new();
+        for (index, follower, followed) in lines {
+            match self.followable(*follower, *followed) {
+                Ok(is_new) => {
+                    expected.accepted += 1;
+                    if is_new && added.insert((*follower, *followed)) {
+                        expected.facts.push(Fact::Followed(*follower, *followed));
+                    }
+                }
+                Err(code) => expected.faults.push((*index, code)),
+            }
+        }
+        expected
+    }
+
+    fn creatable(
+        &self,
+        new: &NewMember,
+        ids: &BTreeSet<MemberId>,
+        emails: &BTreeSet<String>,
+    ) -> Result<Fact, &'static str> {
+        if self.members.contains_key(&new.id) || ids.contains(&new.id) {
+            return Err("MEMBER_ALREADY_EXISTS");
+        }
+        let email = new.login_email.as_ref().map(|email| email.to_lowercase());
+        let taken = |email: &String| self.emails.contains(email) || emails.contains(email);
+        match email.as_ref().is_some_and(taken) {
+            true => Err("LOGIN_EMAIL_ALREADY_EXISTS"),
+            false => Ok(Fact::Created(new.id)),
+        }
+    }
+
+    /// Whether a follow would be a new one.
+    fn followable(&self, follower: MemberId, followed: MemberId) -> Result<bool, &'static str> {
+        self.social(follower)?;
+        if follower == followed {
+            return Err("SELF_FOLLOW_FORBIDDEN");
+        }
+        match self.facts(followed)?.status {
+            Status::Approved => Ok(!self.following.contains(&(follower, followed))),
+            Status::Pending | Status::Blocked | Status::Offline => Err("MEMBER_NOT_FOUND"),
+        }
+    }
+
+    fn social(&self, member: MemberId) -> Result<(), &'static str> {
+        let facts = self.facts(member)?;
+        match (facts.status, facts.activity) {
+            (Status::Pending, _) => Err("MEMBER_PENDING"),
+            (Status::Blocked, _) => Err("MEMBER_BLOCKED"),
+            (Status::Offline, _) => Err("MEMBER_OFFLINE"),
+            (Status::Approved, ActivityStatus::Muted) => Err("MEMBER_MUTED"),
+            (Status::Approved, ActivityStatus::Active) => Ok(()),
+        }
+    }
+
+    fn facts(&self, member: MemberId) -> Result<&MemberFacts, &'static str> {
+        let known = self.members.get(&member).ok_or("MEMBER_NOT_FOUND")?;
+        Ok(&known.facts)
+    }
+}
+
+fn one(fact: Fact) -> Predicted {
+    when(true, fact)
+}
+
+fn when(happens: bool, fact: Fact) -> Predicted {
+    let facts = if happens { vec![fact] } else { Vec::new() };
+    Ok(Expected { facts, ..Expected::default() })
+}

@@ -1,0 +1,159 @@
+//! What a question must be answered, told from the model alone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use guildhall::core::query::{
+    Assignment, Connection, Cursor, ItemView, Page, PageOf, PageStart, Query, View, Viewer,
+};
+use guildhall::domain::profile::{PrivacyStatus, Status};
+use guildhall::domain::{AppId, ItemKey, MemberId};
+
+use crate::model::{Count, CounterKey, Model, peers};
+
+impl Model {
+    pub fn is_shown(&self, member: MemberId, viewer: Viewer) -> bool {
+        let Some(known) = self.members.get(&member) else { return false };
+        let is_open = known.facts.status == Status::Approved
+            && known.facts.privacy == PrivacyStatus::Public;
+        viewer == Viewer::Owner || viewer == Viewer::Member(member) || is_open
+    }
+
+    /// The code of a question's refusal.
+    pub fn refuses(&self, query: &Query) -> Option<&'static str> {
+        let is_known = match query {
+            Query::Member { id: member, viewer } | Query::Channel { member, viewer } => {
+                self.is_shown(*member, *viewer)
+            }
+            Query::Followers { member, .. }
+            | Query::Following { member, .. }
+            | Query::Connections { member, .. }
+            | Query::Counters { member, .. } => self.members.contains_key(member),
+            Query::Item { item } | Query::Likers { item, .. } => {
+                return (!self.items.contains_key(item)).then_some("ITEM_NOT_FOUND");
+            }
+            Query::Badge { id } => self.live_badge(*id).is_some(),
+            Query::Endpoint { id } => self.endpoints.contains_key(id),
+            Query::Members { .. }
+            | Query::CountersOfMembers { .. }
+            | Query::Badges { .. }
+            | Query::Assignments { .. }
+            | Query::Endpoints { .. } => true,
+        };
+        (!is_known).then_some("MEMBER_NOT_FOUND")
+    }
+
+    pub fn check_view(&self, query: &Query, view: &View) {
+        match (query, view) {
+            (Query::Member { id, .. }, View::Member(facts)) => {
+                assert_eq!(*facts, self.members[id].facts, "the facts of {id}");
+            }
+            (Query::Followers { member, page }, View::MemberIds(found)) => {
+                self.check_ids(peers(&self.followers, *member), page, found);
+            }
+            (Query::Following { member, page }, View::MemberIds(found)) => {
+                self.check_ids(peers(&self.following, *member), page, found);
+            }
+            (Query::Likers { item, page }, View::MemberIds(found)) => {
+                self.check_ids(self.likers_of(&Arc::new(item.clone())), page, found);
+            }
+            (Query::Connections { member, others }, View::Connections(found)) => {
+                let expected = others.iter().map(|other| Connection {
+                    connected_member: *other,
+                    followed_by_member: self.following.contains(&(*member, *other)),
+                    following_member: self.following.contains(&(*other, *member)),
+                });
+                assert_eq!(*found, expected.collect::<Vec<_>>(), "connections of {member}");
+            }
+            (Query::Counters { member, .. }, View::Counters(found)) => {
+                let told = found.iter().flat_map(|app| {
+                    let key = |key: &String| (app.member, app.app.clone(), key.clone());
+                    app.counters
+                        .iter()
+                        .map(move |c| (key(&c.key), Count { public: c.public, count: c.count }))
+                });
+                self.check_counters(*member, told.collect());
+            }
+            (Query::Assignments { members: Some(members), page, .. }, View::Assignments(found)) => {
+                self.check_assignments(members, page, found);
+            }
+            (Query::Item { item }, View::Item(found)) => self.check_item(item, found),
+            (Query::Members { page, viewer, .. }, View::Members(found)) => {
+                let shown = |member: &MemberId| self.is_shown(*member, *viewer);
+                let all: Vec<MemberId> = self.member_order.iter().copied().filter(shown).collect();
+                let ids = found.items.iter().map(|facts| facts.id).collect();
+                let (items, total, next) = (ids, found.total, found.next.clone());
+                self.check_ids(all, page, &PageOf { items, total, next });
+            }
+            (Query::Channel { member, .. }, View::Channel(found)) => {
+                let last_seq = self.members[member].channel.last().copied().unwrap_or(0);
+                assert_eq!(found.last_seq, last_seq, "the channel of {member}");
+            }
+            (query, view) => panic!("{query:?} was answered {view:?}"),
+        }
+    }
+
+    pub fn check_item(&self, key: &ItemKey, found: &ItemView) {
+        let key = Arc::new(key.clone());
+        assert_eq!((&found.item, &found.details), (&*key, &self.items[&key]), "an item");
+        assert_eq!(found.likes, self.likers_of(&key).len(), "likes of {}", key.item);
+    }
+
+    /// A page of members that are listed by ordinal.
+    fn check_ids(&self, mut all: Vec<MemberId>, page: &Page, found: &PageOf<MemberId>) {
+        let ordinals: BTreeMap<MemberId, u32> = self.member_order.iter().copied().zip(0..).collect();
+        all.sort_by_key(|member| ordinals[member]);
+        let placed: Vec<(u32, MemberId)> = all.iter().map(|one| (ordinals[one], *one)).collect();
+        check_page(&placed, page, found);
+    }
+
+    fn check_assignments(&self, members: &[MemberId], page: &Page, found: &PageOf<Assignment>) {
+        let live = self.badge_order.iter().filter(|badge| self.live_badge(**badge).is_some());
+        let held = live.flat_map(|badge| members.iter().map(move |member| (*badge, *member)));
+        let held: Vec<_> = held.filter(|pair| self.held.contains_key(pair)).collect();
+        for one in &found.items {
+            let id = self.held.get(&(one.badge, one.member));
+            assert_eq!(id, Some(&one.id), "an assignment of {} is listed", one.member);
+        }
+        let placed: Vec<_> = (0..).zip(held).collect();
+        let items = found.items.iter().map(|one| (one.badge, one.member)).collect();
+        let found = PageOf { items, total: found.total, next: found.next.clone() };
+        check_page(&placed, page, &found);
+    }
+
+    /// All counters of a member; a built-in one that was never moved may be absent.
+    pub fn check_counters(&self, member: MemberId, told: BTreeMap<CounterKey, Count>) {
+        let least = (member, AppId::built_in(), String::new());
+        let own = self.counters.iter().filter(|((of, _, _), _)| *of == least.0);
+        for (key, count) in own {
+            assert_eq!(told.get(key), Some(count), "counter {key:?}");
+        }
+        for built_in in ["likes.given", "likes.received"] {
+            let key = (member, AppId::built_in(), built_in.to_owned());
+            let shown = told.get(&key).map_or(0, |count| count.count);
+            let counted = self.count(&key).map_or(0, |count| count.count);
+            assert_eq!(shown, counted, "counter {key:?} equals its set");
+        }
+        let known = |key: &CounterKey| self.counters.contains_key(key);
+        let strange = told.keys().find(|key| key.1 != AppId::built_in() && !known(key));
+        assert_eq!(strange, None, "a counter that nobody made");
+    }
+}
+
+fn check_page<T: Clone + PartialEq + std::fmt::Debug>(
+    all: &[(u32, T)],
+    page: &Page,
+    found: &PageOf<T>,
+) {
+    assert_eq!(found.total, all.len(), "the total of a list is its length");
+    let rest: Vec<T> = match &page.start {
+        PageStart::Offset(offset) => all.iter().skip(*offset).map(|(_, one)| one.clone()).collect(),
+        PageStart::After(Cursor::Ordinal(after) | Cursor::Nickname(_, after)) => {
+            let rest = all.iter().filter(|(ordinal, _)| ordinal > after);
+            rest.map(|(_, one)| one.clone()).collect()
+        }
+    };
+    let shown = &rest[..page.limit.min(rest.len())];
+    assert_eq!(found.items, shown, "a page of a list");
+    assert_eq!(found.next.is_some(), rest.len() > shown.len(), "a page says whether more follows");
+}
