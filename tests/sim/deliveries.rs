@@ -55,14 +55,8 @@ enum Health {
     Poisoned,
 }
 
-const HEALTHS: [Health; 6] = [
-    Health::Well,
-    Health::Well,
-    Health::Flaky,
-    Health::Down,
-    Health::Throttling,
-    Health::Poisoned,
-];
+const HEALTHS: [Health; 6] =
+    [Health::Well, Health::Well, Health::Flaky, Health::Down, Health::Throttling, Health::Poisoned];
 const TRIES_MAX: u32 = 5;
 
 fn settings() -> DeliverySettings {
@@ -211,7 +205,10 @@ impl Shell {
         let mail = self.mail(id);
         for seq in exhausted {
             let failures = mail.failures.get(&seq).copied().unwrap_or(0);
-            assert!(failures + 1 >= TRIES_MAX, "event {seq} was given up after {failures} failures");
+            assert!(
+                failures + 1 >= TRIES_MAX,
+                "event {seq} was given up after {failures} failures"
+            );
             mail.exhausted.insert(seq);
         }
         if let Some(after) = read_after {
@@ -230,13 +227,7 @@ impl Shell {
         }
     }
 
-    fn send_event(
-        &mut self,
-        id: EndpointId,
-        seq: u64,
-        origin: Origin,
-        outside: &mut Outside<'_>,
-    ) {
+    fn send_event(&mut self, id: EndpointId, seq: u64, origin: Origin, outside: &mut Outside<'_>) {
         let model = &self.auditor.model;
         assert!(seq <= model.seq(), "event {seq} is sent and not durable");
         let event = &model.record(seq).event;

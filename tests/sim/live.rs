@@ -135,12 +135,7 @@ impl Shell {
     }
 
     /// Does what a session wants done.
-    pub fn drive(
-        &mut self,
-        session: SessionKey,
-        outputs: Vec<Output>,
-        outside: &mut Outside<'_>,
-    ) {
+    pub fn drive(&mut self, session: SessionKey, outputs: Vec<Output>, outside: &mut Outside<'_>) {
         for output in outputs {
             let Some(client) = self.live.client_of(session) else { return };
             match output {
@@ -208,8 +203,7 @@ impl Shell {
             Stage::Answered(barrier) => match &ask.recover {
                 None => self.opened(&mut ask, barrier.seq, None),
                 Some(asked) => {
-                    let walk =
-                        Recovery::start(asked, EPOCH, barrier, ask.channel, ask.audience);
+                    let walk = Recovery::start(asked, EPOCH, barrier, ask.channel, ask.audience);
                     ask.stage = Stage::Walking { walk: Box::new(walk), seq: barrier.seq };
                     return self.live.asks.push(ask);
                 }

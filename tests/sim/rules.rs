@@ -64,9 +64,11 @@ pub fn facts_of(model: &Model, commit: &Commit) -> Vec<Fact> {
             Change::CounterKeyNamed { app, key, .. } => keys.push((app.clone(), key.clone())),
             Change::Increments { packed } => {
                 let read = packed::read(packed).into_iter();
-                facts.extend(read.map(|(key, member, delta)| {
-                    Fact::Counted(counter(&keys, member, key), delta)
-                }));
+                facts.extend(
+                    read.map(|(key, member, delta)| {
+                        Fact::Counted(counter(&keys, member, key), delta)
+                    }),
+                );
             }
             Change::CounterSet { member, key, public, count } => {
                 facts.push(Fact::CounterSet(counter(&keys, member.0, *key), *public, *count));

@@ -44,9 +44,18 @@ pub struct Operation {
 /// What waits at the gate.
 #[derive(Debug)]
 pub enum Ticket {
-    Answer { operation: Operation, saw: u64, told: Told },
+    Answer {
+        operation: Operation,
+        saw: u64,
+        told: Told,
+    },
     /// Where a channel stands; `None` where it is not to be seen.
-    Channel { ask: u64, saw: u64, seq: u64, last_seq: Option<u64> },
+    Channel {
+        ask: u64,
+        saw: u64,
+        seq: u64,
+        last_seq: Option<u64>,
+    },
 }
 
 type ReadParts = Result<Vec<(PartKey, u64, Part)>, Damaged>;
@@ -286,7 +295,10 @@ impl Shell {
                 for (key, stamp, part) in parts {
                     let taken = site.page_in(key, stamp, part);
                     let is_fine = taken == Taken::In || moved_on;
-                    assert!(is_fine, "{key:?} of {stamp} is stale in the slot that it was asked of");
+                    assert!(
+                        is_fine,
+                        "{key:?} of {stamp} is stale in the slot that it was asked of"
+                    );
                 }
             }
         }
@@ -472,7 +484,9 @@ fn turn(
             Look::Refused(refusal) => (Told::Refused(refusal), None),
             Look::Seen(view) => (Told::View(view), None),
         },
-        Request::Report => (Told::Nothing, site.report_counters(random.between(1, 40) as usize, now)),
+        Request::Report => {
+            (Told::Nothing, site.report_counters(random.between(1, 40) as usize, now))
+        }
         Request::WorkOff => (Told::Nothing, site.work_off(random.between(1, 5) as usize, now)),
     })
 }

@@ -153,12 +153,8 @@ impl World {
                 failed.push(site);
             }
         }
-        let kinds = [
-            Failure::Unavailable,
-            Failure::Full,
-            Failure::UnknownStored,
-            Failure::UnknownLost,
-        ];
+        let kinds =
+            [Failure::Unavailable, Failure::Full, Failure::UnknownStored, Failure::UnknownLost];
         let kind = kinds[self.random.below(kinds.len())].clone();
         trace::note(|| format!("an append of sites {failed:?} fails: {kind:?}"));
         if batches.is_empty() {
