@@ -114,7 +114,7 @@ impl Machine {
             Err(_) => {
                 *self.panics.entry(kind).or_default() += 1;
                 let site_id = self.id;
-                tracing::error!(site = %site_id, kind, "a turn of kind {kind} panicked on {site_id}");
+                tracing::error!(site = %site_id, kind, "a {kind} turn of site {site_id} panicked");
                 metrics::counter!("site_turn_panics_total", "kind" => kind).increment(1);
                 if site.is_torn() {
                     self.site = None;

@@ -26,7 +26,7 @@ use crate::domain::limits::{
     BACKGROUND_RECORDS_PER_TURN, DISK_RESERVE_BYTES, IMPORTS_AT_ONCE_MAX, MEMBERS_HOT_MAX,
     SITE_MAILBOX_MAX,
 };
-use crate::domain::{Command, MemberId, MemberOrdinal};
+use crate::domain::{Command, Commit, MemberId, MemberOrdinal, Timestamp};
 use crate::journal::{Journal, SiteLog};
 use crate::snapshot::SnapshotStore;
 use crate::snapshot::recovery::recover;
@@ -251,10 +251,7 @@ impl SiteSupervisor {
         });
     }
 
-    fn background(
-        &self,
-        turn: impl FnOnce(&mut Site, crate::domain::Timestamp) -> Option<Arc<crate::domain::Commit>>,
-    ) {
+    fn background(&self, turn: impl FnOnce(&mut Site, Timestamp) -> Option<Arc<Commit>>) {
         background(&self.shared, turn);
     }
 
@@ -322,7 +319,7 @@ fn give_up(why: &str) -> ! {
 /// One background turn; true when there may be more to do.
 fn background(
     shared: &Rc<Shared>,
-    turn: impl FnOnce(&mut Site, crate::domain::Timestamp) -> Option<Arc<crate::domain::Commit>>,
+    turn: impl FnOnce(&mut Site, Timestamp) -> Option<Arc<Commit>>,
 ) -> bool {
     let mut machine = shared.machine.borrow_mut();
     if machine.admit().is_err() {

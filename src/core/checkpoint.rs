@@ -136,7 +136,7 @@ impl Stamps {
     }
 }
 
-/// What the snapshot writer is to store. Cold parts are fetched from the current slot by the writer.
+/// What the snapshot writer is to store. It fetches cold parts from the current slot itself.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Copied {
     MemberBlock { block: u32, value: MemberBlock },
@@ -402,7 +402,8 @@ impl Site {
         self.stamps.items.copied[slot as usize].clear();
     }
 
-    /// Settles and releases copied parts of a complete checkpoint, `limit` at a time. True when done.
+    /// Settles and releases copied parts of a complete checkpoint, `limit` at a time; true at the
+    /// end.
     pub fn settle_slice(&mut self, copied: &mut CopiedParts, limit: usize) -> bool {
         let total = copied.members.len() + copied.items.len();
         let end = (copied.next + limit).min(total);

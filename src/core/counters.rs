@@ -1,4 +1,4 @@
-//! One cache line per member: its id and its first counters. What does not fit overflows into a map.
+//! One cache line per member: its id and its first counters. What does not fit goes into a map.
 
 use std::collections::HashMap;
 

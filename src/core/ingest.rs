@@ -132,7 +132,7 @@ impl Site {
         lines: &[IncrementLine],
         op_ids: &[Option<OpId>],
     ) {
-        // Look-ups of neighbouring lines do not depend on each other, so their cache misses overlap.
+        // Look-ups of neighbouring lines do not depend on each other: their cache misses overlap.
         let members: Vec<u32> = lines
             .iter()
             .map(|line| self.directory.find(line.member, &self.counters).unwrap_or(UNKNOWN))

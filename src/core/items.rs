@@ -1,4 +1,5 @@
-//! Items: anything a member authored in some app, and who likes it. Rows are resident, the rest paged.
+//! Items: anything a member authored in some app, and who likes it. Rows are resident, the rest
+//! is paged.
 
 use std::collections::HashMap;
 use std::sync::Arc;

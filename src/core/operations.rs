@@ -1,4 +1,5 @@
-//! What makes increments exactly-once: remembered operation ids and producers' last numbers, per app.
+//! What makes increments exactly-once, per app: remembered operation ids, and producers' last
+//! numbers.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
