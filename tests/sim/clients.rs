@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use guildhall::core::channel::Channel;
 use guildhall::core::hub::SessionKey;
 use guildhall::core::query::Viewer;
-use guildhall::core::recovery::StreamPosition;
+use guildhall::core::recovery::{Recovered, StreamPosition};
 use guildhall::core::session::{
     ClientCommand, ClientFrame, CloseReason, Connect, Method, OpenChannel, Reply, Session,
     Subscribe,
@@ -250,6 +250,11 @@ impl Shell {
                         positions.get(&open.channel).is_some_and(|position| position.is_foreign);
                     let kept = outside.journal.position_now(self.id).expect("the site is open");
                     let offset = check_open(model, &open, *viewer, was_foreign, kept.first_seq);
+                    match open.reader.recovered {
+                        Some(Recovered::Whole(_)) => self.tally.recovered += 1,
+                        Some(Recovered::Lost) => self.tally.reloads += 1,
+                        None => {}
+                    }
                     positions.insert(open.channel, Position { offset, is_foreign: false });
                     joined.open.insert(open.channel);
                 }
@@ -268,6 +273,7 @@ impl Shell {
                 joined.open.remove(&channel);
                 let position = positions.get(&channel).expect("an open channel has a place");
                 check_cut(model, channel, position.offset);
+                self.tally.cuts += 1;
             }
             Frame::Ping => {
                 let outputs = joined.session.receive(ClientFrame::Pong);

@@ -9,7 +9,7 @@ use guildhall::core::delivery::{
 use guildhall::core::event_pattern::EventFilter;
 use guildhall::domain::event::Endpoint;
 use guildhall::domain::{Command, EndpointId, Timestamp};
-use guildhall::journal::{JournalError, codec};
+use guildhall::journal::codec;
 
 use crate::model::Model;
 use crate::random::Random;
@@ -195,6 +195,7 @@ impl Shell {
         let Some(running) = &mut mail.running else { return };
         running.delivery.attempted(Attempt { seq, result, jitter }, outside.now);
         trace::note(|| format!("{id} answers event {seq}: {result:?}"));
+        self.tally.delivered += u64::from(result == AttemptResult::Delivered);
     }
 
     /// Asks the machine and does what it says.
@@ -208,6 +209,7 @@ impl Shell {
         for due in send {
             self.send_event(id, due.seq, due.origin, outside);
         }
+        self.tally.exhausted += exhausted.len() as u64;
         let mail = self.mail(id);
         for seq in exhausted {
             let failures = mail.failures.get(&seq).copied().unwrap_or(0);
@@ -219,12 +221,14 @@ impl Shell {
         }
         if let Some(progress) = persist {
             let mail = self.mail(id);
+            trace::note(|| format!("{id} stores {progress:?}"));
             match (&mut mail.running, outside.random.chance(50)) {
                 (Some(running), true) => running.delivery.not_persisted(outside.now),
                 (Some(_) | None, _) => mail.stored.push(codec::encode(&progress)),
             }
         }
         if let Some(reason) = wants_disable {
+            self.tally.disabled += 1;
             let (endpoint, reason) = (id, reason.to_owned());
             self.ask(Request::Command(Command::DisableEndpoint { endpoint, reason }), outside);
         }
@@ -237,17 +241,18 @@ impl Shell {
         origin: Origin,
         outside: &mut Outside<'_>,
     ) {
+        let is_kept = self.records_after(seq - 1, 1, outside).is_some();
         let model = &self.auditor.model;
         assert!(seq <= model.seq(), "event {seq} is sent and not durable");
         let event = &model.record(seq).event;
         let mail = self.post.mails.get_mut(&id).expect("an endpoint is known");
         assert!(mail.filter.takes(event), "{} is sent to who takes it", event.type_name());
         let Some(running) = &mut mail.running else { return };
-        let read = outside.journal.read_records_now(self.id, seq - 1, 1);
-        if origin == Origin::Parked && matches!(read, Err(JournalError::Trimmed { .. })) {
+        if origin == Origin::Parked && !is_kept {
             mail.lost.insert(seq);
             return running.delivery.lost(seq, outside.now);
         }
+        trace::note(|| format!("{id} is sent event {seq} ({origin:?})"));
         running.flights.push(seq);
     }
 
@@ -256,12 +261,14 @@ impl Shell {
         let kept = outside.journal.position_now(site).expect("the site is open");
         let from = after.max(kept.first_seq.saturating_sub(1));
         let limit = outside.random.between(1, 64) as usize;
-        let page = outside.journal.read_records_now(site, from, limit).expect("kept records read");
-        let mail = self.mail(id);
+        let page = self.records_after(from, limit, outside).expect("kept records read");
+        let mail = self.post.mails.get_mut(&id).expect("an endpoint is known");
         let Some(running) = &mut mail.running else { return };
         let Some((first, last)) = page.first().zip(page.last()) else { return };
         if let Some(skipped) = running.delivery.skip_to(first.seq, now) {
             assert!(skipped.last_seq < kept.first_seq, "only what is gone is skipped");
+            trace::note(|| format!("{id} skips {skipped:?}"));
+            self.tally.skipped += 1;
             mail.lost.extend(skipped.first_seq..=skipped.last_seq);
         }
         let taken = page.iter().filter(|record| mail.filter.takes(&record.event));

@@ -20,6 +20,7 @@ mod rules;
 mod runs;
 mod shell;
 mod slots;
+mod tally;
 mod trace;
 mod viewing;
 mod views;

@@ -11,7 +11,7 @@ use guildhall::core::query::Query;
 use guildhall::core::site::Site;
 use guildhall::core::turn::Step;
 use guildhall::core::views::Look;
-use guildhall::domain::{Commit, MemberOrdinal, SiteId, Timestamp};
+use guildhall::domain::{Commit, MemberOrdinal, SiteId, Timestamp, WrittenRecord};
 use guildhall::journal::gate::{Gate, Parked};
 use guildhall::journal::{Batch, Memory};
 use guildhall::snapshot::Slot;
@@ -25,6 +25,7 @@ use crate::random::Random;
 use crate::recovering::recover;
 use crate::requests::{Crowd, Request, SharedRequest};
 use crate::slots::{Damaged, Slots};
+use crate::tally::Tally;
 use crate::trace;
 
 /// What a site's step may look at.
@@ -73,7 +74,7 @@ pub struct Shell {
     loads: Vec<Load>,
     active: Vec<MemberOrdinal>,
     pub checkpoint: Option<Checkpoint>,
-    pub checkpoints_done: usize,
+    pub tally: Tally,
     pub auditor: Auditor,
     pub crowd: Crowd,
     /// Requests whose answer was lost, to be sent again.
@@ -99,7 +100,7 @@ impl Shell {
             loads: Vec::new(),
             active: Vec::new(),
             checkpoint: None,
-            checkpoints_done: 0,
+            tally: Tally::default(),
             auditor: Auditor::default(),
             crowd: Crowd::new(outside.random),
             unanswered: Vec::new(),
@@ -134,6 +135,7 @@ impl Shell {
 
     fn undone(&mut self, operation: Operation) {
         trace::note(|| format!("{} answers {} undone", self.id, operation.number));
+        self.tally.answers_lost += 1;
         if operation.request.is_safe_to_repeat() {
             self.unanswered.push(operation);
         }
@@ -277,7 +279,7 @@ impl Shell {
         let Some(site) = self.site.as_mut() else { return self.undone(operation) };
         let moved_on = self.generation != generation || site.current_snapshot() != Some(asked);
         match read.unwrap_or(Ok(Vec::new())) {
-            Err(_) if moved_on => {}
+            Err(_) if moved_on => self.tally.reads_too_late += 1,
             Err(damaged) => {
                 self.give_up(damaged.slot);
                 return self.undone(operation);
@@ -286,6 +288,10 @@ impl Shell {
                 for (key, stamp, part) in parts {
                     let taken = site.page_in(key, stamp, part);
                     let is_fine = taken == Taken::In || moved_on;
+                    match taken {
+                        Taken::In => self.tally.page_ins += 1,
+                        Taken::Stale => self.tally.reads_too_late += 1,
+                    }
                     assert!(is_fine, "{key:?} of {stamp} is stale in the slot that it was asked of");
                 }
             }
@@ -364,11 +370,31 @@ impl Shell {
     /// The writer lost what this generation handed over.
     pub fn generation_failed(&mut self, outside: &mut Outside<'_>) {
         trace::note(|| format!("{} lost generation {}", self.id, self.generation));
+        self.tally.generations_lost += 1;
         for ticket in self.gate.fail() {
             self.turn_away(ticket);
         }
         self.queue.clear();
         self.rebuild(outside);
+    }
+
+    /// Durable records after a seq; `None` where the next one is no longer kept. They are the
+    /// auditor's own copies, because the journal in memory looks through all it has.
+    pub fn records_after(
+        &self,
+        after: u64,
+        limit: usize,
+        outside: &mut Outside<'_>,
+    ) -> Option<Vec<WrittenRecord>> {
+        let kept = outside.journal.position_now(self.id).expect("the site is open");
+        let from = &self.auditor.model.records[after as usize..];
+        let page = from[..limit.min(from.len())].to_vec();
+        let found = (after + 1 >= kept.first_seq).then_some(page);
+        if outside.random.chance(10) {
+            let read = outside.journal.read_records_now(self.id, after, limit).ok();
+            assert_eq!(read, found, "records after {after}, kept from {}", kept.first_seq);
+        }
+        found
     }
 
     fn turn_away(&mut self, ticket: Ticket) {
@@ -381,6 +407,7 @@ impl Shell {
     /// A slot is not what was written: it is moved aside, and the site rebuilt from the other.
     pub fn give_up(&mut self, slot: Slot) {
         trace::note(|| format!("{} gives up slot {slot}", self.id));
+        self.tally.slots_given_up += 1;
         self.slots.set_aside(slot);
         (self.site, self.checkpoint) = (None, None);
     }
@@ -411,6 +438,7 @@ impl Shell {
     /// The process dies: all that is not in the log or in a slot is gone.
     pub fn crash(&mut self, outside: &mut Outside<'_>) {
         trace::note(|| format!("{} crashes", self.id));
+        self.tally.crashes += 1;
         let waiting = self.gate.fail();
         waiting.into_iter().for_each(|ticket| self.turn_away(ticket));
         for load in std::mem::take(&mut self.loads) {
