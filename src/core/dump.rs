@@ -114,12 +114,7 @@ impl Site {
         })
     }
 
-    fn dump_graph(
-        &self,
-        member: u32,
-        commit: u64,
-        read: ReadPart<'_>,
-    ) -> Result<Graph, Misplaced> {
+    fn dump_graph(&self, member: u32, commit: u64, read: ReadPart<'_>) -> Result<Graph, Misplaced> {
         let key = PartKey::Graph(member);
         match self.entries.graph(member, commit) {
             Some(GraphView::Empty) => return Ok(Graph::default()),

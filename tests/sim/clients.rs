@@ -8,8 +8,7 @@ use guildhall::core::hub::SessionKey;
 use guildhall::core::query::Viewer;
 use guildhall::core::recovery::{Recovered, StreamPosition};
 use guildhall::core::session::{
-    ClientCommand, ClientFrame, CloseReason, Connect, Method, OpenChannel, Reply, Session,
-    Subscribe,
+    ClientCommand, ClientFrame, Connect, Method, OpenChannel, Reply, Session, Subscribe,
 };
 use guildhall::core::visibility::Audience;
 use guildhall::domain::WrittenRecord;
@@ -22,7 +21,7 @@ use crate::viewing::{check_cut, check_live, check_open};
 
 /// Frames that wait for a client that does not read, before it is cut.
 const OUTBOX_MAX: usize = 12;
-const CLIENTS_MAX: usize = 5;
+const CLIENTS_MAX: usize = 8;
 
 #[derive(Debug)]
 pub enum Frame {
@@ -30,7 +29,7 @@ pub enum Frame {
     Publish { channel: Channel, audience: Audience, records: Vec<WrittenRecord> },
     Unsubscribed { channel: Channel },
     Ping,
-    Close(CloseReason),
+    Close,
 }
 
 #[derive(Debug)]
@@ -280,7 +279,7 @@ impl Shell {
                 let session = joined.key;
                 self.drive(session, outputs, outside);
             }
-            Frame::Close(_) => *link = None,
+            Frame::Close => *link = None,
         }
     }
 

@@ -8,7 +8,7 @@ use guildhall::core::delivery::{
 };
 use guildhall::core::event_pattern::EventFilter;
 use guildhall::domain::event::Endpoint;
-use guildhall::domain::{Command, EndpointId, Timestamp};
+use guildhall::domain::{Command, EndpointId};
 use guildhall::journal::codec;
 
 use crate::model::Model;
@@ -42,7 +42,6 @@ struct Running {
     delivery: Delivery,
     flights: Vec<u64>,
     wants_disable: Option<&'static str>,
-    wake_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -55,14 +54,8 @@ enum Health {
     Poisoned,
 }
 
-const HEALTHS: [Health; 6] = [
-    Health::Well,
-    Health::Well,
-    Health::Flaky,
-    Health::Down,
-    Health::Throttling,
-    Health::Poisoned,
-];
+const HEALTHS: [Health; 6] =
+    [Health::Well, Health::Well, Health::Flaky, Health::Down, Health::Throttling, Health::Poisoned];
 const TRIES_MAX: u32 = 5;
 
 fn settings() -> DeliverySettings {
@@ -95,8 +88,8 @@ impl Mail {
             None => Progress::starting_after(self.after_seq),
         };
         let delivery = Delivery::new(settings(), progress);
-        let (flights, wants_disable, wake_at) = (Vec::new(), None, None);
-        self.running = Some(Running { delivery, flights, wants_disable, wake_at });
+        let (flights, wants_disable) = (Vec::new(), None);
+        self.running = Some(Running { delivery, flights, wants_disable });
     }
 
     /// What the receiver makes of an event, and what becomes known of it.
@@ -110,7 +103,7 @@ impl Mail {
             Health::Down => AttemptResult::EndpointFault,
             Health::Throttling if random.chance(300) => AttemptResult::Delivered,
             Health::Throttling => pause,
-            Health::Poisoned if seq % 7 == 0 => faults[(seq / 7 % 2) as usize],
+            Health::Poisoned if seq.is_multiple_of(7) => faults[(seq / 7 % 2) as usize],
             Health::Poisoned => AttemptResult::Delivered,
         };
         // The answer to an event that arrived may be lost.
@@ -202,8 +195,7 @@ impl Shell {
     fn turn_mail(&mut self, id: EndpointId, outside: &mut Outside<'_>) {
         let Some(running) = &mut self.mail(id).running else { return };
         let actions = running.delivery.tick(outside.now);
-        let Actions { send, read_after, persist, wake_at, disable, exhausted } = actions;
-        running.wake_at = wake_at;
+        let Actions { send, read_after, persist, disable, exhausted, wake_at: _ } = actions;
         running.wants_disable = running.wants_disable.or(disable.map(|reason| reason.text()));
         let wants_disable = running.wants_disable;
         for due in send {
@@ -213,7 +205,10 @@ impl Shell {
         let mail = self.mail(id);
         for seq in exhausted {
             let failures = mail.failures.get(&seq).copied().unwrap_or(0);
-            assert!(failures + 1 >= TRIES_MAX, "event {seq} was given up after {failures} failures");
+            assert!(
+                failures + 1 >= TRIES_MAX,
+                "event {seq} was given up after {failures} failures"
+            );
             mail.exhausted.insert(seq);
         }
         if let Some(after) = read_after {
@@ -234,13 +229,7 @@ impl Shell {
         }
     }
 
-    fn send_event(
-        &mut self,
-        id: EndpointId,
-        seq: u64,
-        origin: Origin,
-        outside: &mut Outside<'_>,
-    ) {
+    fn send_event(&mut self, id: EndpointId, seq: u64, origin: Origin, outside: &mut Outside<'_>) {
         let is_kept = self.records_after(seq - 1, 1, outside).is_some();
         let model = &self.auditor.model;
         assert!(seq <= model.seq(), "event {seq} is sent and not durable");

@@ -15,6 +15,7 @@ use crate::auditor::{Told, Turn};
 use crate::clients::{Client, Frame};
 use crate::requests::Request;
 use crate::shell::{Outside, Shell, Ticket};
+use crate::trace;
 
 /// The epoch of this run's journal.
 pub const EPOCH: &str = "this one";
@@ -132,12 +133,7 @@ impl Shell {
     }
 
     /// Does what a session wants done.
-    pub fn drive(
-        &mut self,
-        session: SessionKey,
-        outputs: Vec<Output>,
-        outside: &mut Outside<'_>,
-    ) {
+    pub fn drive(&mut self, session: SessionKey, outputs: Vec<Output>, outside: &mut Outside<'_>) {
         for output in outputs {
             let Some(client) = self.live.client_of(session) else { return };
             match output {
@@ -166,8 +162,9 @@ impl Shell {
                 }
                 Output::Leave { channel } => self.live.hub.unsubscribe(session, channel),
                 Output::Close(reason) => {
+                    trace::note(|| format!("{} closes {session:?}: {reason:?}", self.id));
                     self.live.leave(client);
-                    self.live.send(client, Frame::Close(reason));
+                    self.live.send(client, Frame::Close);
                 }
             }
         }
@@ -205,8 +202,7 @@ impl Shell {
             Stage::Answered(barrier) => match &ask.recover {
                 None => self.opened(&mut ask, barrier.seq, None),
                 Some(asked) => {
-                    let walk =
-                        Recovery::start(asked, EPOCH, barrier, ask.channel, ask.audience);
+                    let walk = Recovery::start(asked, EPOCH, barrier, ask.channel, ask.audience);
                     ask.stage = Stage::Walking { walk: Box::new(walk), seq: barrier.seq };
                     return self.live.asks.push(ask);
                 }

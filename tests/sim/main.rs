@@ -9,6 +9,7 @@ mod clients;
 mod deliveries;
 mod ledger;
 mod live;
+mod loads;
 mod model;
 mod packed;
 mod planted;

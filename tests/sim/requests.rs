@@ -341,9 +341,7 @@ impl Crowd {
             (1, Some(endpoint)) => {
                 Command::RotateEndpointSecret { endpoint, sealed_secret: vec![1, 2, 3] }
             }
-            (2, None) => {
-                Command::DeleteEndpoint { endpoint: EndpointId::from_u128(random.uuid()) }
-            }
+            (2, None) => Command::DeleteEndpoint { endpoint: EndpointId::from_u128(random.uuid()) },
             _ => self.create_endpoint(random),
         }
     }

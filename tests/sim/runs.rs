@@ -66,9 +66,8 @@ fn every_seed_holds() {
     let worker = || {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            let failed = violations.lock().map_or(0, |found: std::sync::MutexGuard<'_, Vec<_>>| {
-                found.len()
-            });
+            let failed =
+                violations.lock().map_or(0, |found: std::sync::MutexGuard<'_, Vec<_>>| found.len());
             if !seeds.contains(&seed) || failed >= VIOLATIONS_MAX {
                 return;
             }

@@ -3,10 +3,7 @@
 
 use std::sync::Arc;
 
-use guildhall::core::checkpoint::SlotIndex;
-use guildhall::core::entries::Activity;
-use guildhall::core::graph::Taken;
-use guildhall::core::parts::{Part, PartKey};
+use guildhall::core::parts::PartKey;
 use guildhall::core::query::Query;
 use guildhall::core::site::Site;
 use guildhall::core::turn::Step;
@@ -15,16 +12,16 @@ use guildhall::domain::{Commit, MemberOrdinal, SiteId, Timestamp, WrittenRecord}
 use guildhall::journal::gate::{Gate, Parked};
 use guildhall::journal::{Batch, Memory};
 use guildhall::snapshot::Slot;
-use guildhall::snapshot::values::slot_of;
 
 use crate::auditor::{Auditor, Told, Turn};
 use crate::checkpoints::Checkpoint;
 use crate::clients::Live;
 use crate::deliveries::Post;
+use crate::loads::Load;
 use crate::random::Random;
 use crate::recovering::recover;
 use crate::requests::{Crowd, Request, SharedRequest};
-use crate::slots::{Damaged, Slots};
+use crate::slots::Slots;
 use crate::tally::Tally;
 use crate::trace;
 
@@ -45,22 +42,18 @@ pub struct Operation {
 /// What waits at the gate.
 #[derive(Debug)]
 pub enum Ticket {
-    Answer { operation: Operation, saw: u64, told: Told },
+    Answer {
+        operation: Operation,
+        saw: u64,
+        told: Told,
+    },
     /// Where a channel stands; `None` where it is not to be seen.
-    Channel { ask: u64, saw: u64, seq: u64, last_seq: Option<u64> },
-}
-
-type ReadParts = Result<Vec<(PartKey, u64, Part)>, Damaged>;
-
-/// Parts that a request waits for.
-struct Load {
-    operation: Operation,
-    keys: Vec<PartKey>,
-    brought: Vec<PartKey>,
-    rounds: usize,
-    asked: (SlotIndex, u64),
-    generation: u64,
-    read: Option<ReadParts>,
+    Channel {
+        ask: u64,
+        saw: u64,
+        seq: u64,
+        last_seq: Option<u64>,
+    },
 }
 
 pub struct Shell {
@@ -71,8 +64,8 @@ pub struct Shell {
     queue: Vec<Arc<Commit>>,
     pub gate: Gate<Ticket>,
     pub slots: Slots,
-    loads: Vec<Load>,
-    active: Vec<MemberOrdinal>,
+    pub loads: Vec<Load>,
+    pub active: Vec<MemberOrdinal>,
     pub checkpoint: Option<Checkpoint>,
     pub tally: Tally,
     pub auditor: Auditor,
@@ -83,9 +76,6 @@ pub struct Shell {
     pub live: Live,
     pub post: Post,
 }
-
-/// Rounds in which a request may ask for parts, as in the product.
-const ROUNDS_MAX: usize = 8;
 
 impl Shell {
     pub fn new(id: SiteId, outside: &mut Outside<'_>) -> Shell {
@@ -133,7 +123,7 @@ impl Shell {
         self.attempt(operation, 0, Vec::new(), outside);
     }
 
-    fn undone(&mut self, operation: Operation) {
+    pub fn undone(&mut self, operation: Operation) {
         trace::note(|| format!("{} answers {} undone", self.id, operation.number));
         self.tally.answers_lost += 1;
         if operation.request.is_safe_to_repeat() {
@@ -142,7 +132,7 @@ impl Shell {
     }
 
     /// Runs a request's turn, or asks for the parts that it needs.
-    fn attempt(
+    pub fn attempt(
         &mut self,
         operation: Operation,
         rounds: usize,
@@ -222,105 +212,6 @@ impl Shell {
                 assert!(saw <= durable, "a channel was shown at {saw}, durable is {durable}");
                 self.channel_answered(ask, seq, last_seq);
             }
-        }
-    }
-}
-
-/// Parts that come late.
-impl Shell {
-    fn load(
-        &mut self,
-        operation: Operation,
-        keys: Vec<PartKey>,
-        rounds: usize,
-        brought: Vec<PartKey>,
-        outside: &mut Outside<'_>,
-    ) {
-        if rounds >= ROUNDS_MAX {
-            return self.undone(operation);
-        }
-        let asked = self.site.as_ref().and_then(Site::current_snapshot);
-        let asked = asked.expect("parts are missing only where a snapshot was taken");
-        let generation = self.generation;
-        let rounds = rounds + 1;
-        let read = None;
-        trace::note(|| format!("{} loads {keys:?} for {}", self.id, operation.number));
-        self.loads.push(Load { operation, keys, brought, rounds, asked, generation, read });
-        if outside.random.chance(500) {
-            let newest = self.loads.len() - 1;
-            self.load_goes_on(newest, outside);
-        }
-    }
-
-    pub fn loads_len(&self) -> usize {
-        self.loads.len()
-    }
-
-    /// A load is read, or what was read earlier arrives.
-    pub fn load_goes_on(&mut self, position: usize, outside: &mut Outside<'_>) {
-        let load = &mut self.loads[position];
-        if load.read.is_none() {
-            let slot = slot_of(load.asked.0);
-            let read = load.keys.iter().map(|key| {
-                let (stamp, part) = self.slots.part(slot, *key)?;
-                Ok((*key, stamp, part))
-            });
-            load.read = Some(read.collect());
-            if outside.random.chance(400) {
-                return;
-            }
-        }
-        let load = self.loads.swap_remove(position);
-        self.parts_arrive(load, outside);
-    }
-
-    fn parts_arrive(&mut self, load: Load, outside: &mut Outside<'_>) {
-        let Load { operation, mut keys, mut brought, rounds, asked, generation, read } = load;
-        let Some(site) = self.site.as_mut() else { return self.undone(operation) };
-        let moved_on = self.generation != generation || site.current_snapshot() != Some(asked);
-        match read.unwrap_or(Ok(Vec::new())) {
-            Err(_) if moved_on => self.tally.reads_too_late += 1,
-            Err(damaged) => {
-                self.give_up(damaged.slot);
-                return self.undone(operation);
-            }
-            Ok(parts) => {
-                for (key, stamp, part) in parts {
-                    let taken = site.page_in(key, stamp, part);
-                    let is_fine = taken == Taken::In || moved_on;
-                    match taken {
-                        Taken::In => self.tally.page_ins += 1,
-                        Taken::Stale => self.tally.reads_too_late += 1,
-                    }
-                    assert!(is_fine, "{key:?} of {stamp} is stale in the slot that it was asked of");
-                }
-            }
-        }
-        if matches!(*operation.request, Request::Query(_)) {
-            brought.append(&mut keys);
-        }
-        self.attempt(operation, rounds, brought, outside);
-    }
-
-    /// The acting member's actor keeps its entry in memory for a while.
-    fn activate(&mut self, operation: &Operation, outside: &mut Outside<'_>) {
-        let (Some(site), Request::Command(command)) = (&mut self.site, &*operation.request) else {
-            return;
-        };
-        let member = command.acting_member().and_then(|member| site.find_member(member));
-        if let Some(member) = member.filter(|_| outside.random.chance(300)) {
-            site.set_active(member, Activity::Active);
-            self.active.push(member);
-        }
-    }
-
-    pub fn passivate(&mut self, outside: &mut Outside<'_>) {
-        if self.active.is_empty() {
-            return;
-        }
-        let member = self.active.swap_remove(outside.random.below(self.active.len()));
-        if let Some(site) = self.site.as_mut() {
-            site.set_active(member, Activity::Passive);
         }
     }
 }
@@ -445,10 +336,9 @@ impl Shell {
             self.undone(load.operation);
         }
         self.queue.clear();
-        // The current one may be damaged: the other is whole, and the log behind it is kept.
-        if Slot::BOTH.iter().all(|slot| self.slots.mark(*slot).is_some())
-            && outside.random.chance(400)
-        {
+        // Either slot may be damaged: the other one is whole, and the log behind it is kept.
+        let is_sound = |slot: &Slot| self.slots.mark(*slot).is_some() && self.slots.is_whole(*slot);
+        if Slot::BOTH.iter().all(is_sound) && outside.random.chance(400) {
             self.damage(outside);
         }
         self.generation = 1;
@@ -500,7 +390,9 @@ fn turn(
             Look::Refused(refusal) => (Told::Refused(refusal), None),
             Look::Seen(view) => (Told::View(view), None),
         },
-        Request::Report => (Told::Nothing, site.report_counters(random.between(1, 40) as usize, now)),
+        Request::Report => {
+            (Told::Nothing, site.report_counters(random.between(1, 40) as usize, now))
+        }
         Request::WorkOff => (Told::Nothing, site.work_off(random.between(1, 5) as usize, now)),
     })
 }

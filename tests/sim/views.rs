@@ -14,8 +14,8 @@ use crate::model::{Count, CounterKey, Model, peers};
 impl Model {
     pub fn is_shown(&self, member: MemberId, viewer: Viewer) -> bool {
         let Some(known) = self.members.get(&member) else { return false };
-        let is_open = known.facts.status == Status::Approved
-            && known.facts.privacy == PrivacyStatus::Public;
+        let is_open =
+            known.facts.status == Status::Approved && known.facts.privacy == PrivacyStatus::Public;
         viewer == Viewer::Owner || viewer == Viewer::Member(member) || is_open
     }
 
@@ -101,7 +101,8 @@ impl Model {
 
     /// A page of members that are listed by ordinal.
     fn check_ids(&self, mut all: Vec<MemberId>, page: &Page, found: &PageOf<MemberId>) {
-        let ordinals: BTreeMap<MemberId, u32> = self.member_order.iter().copied().zip(0..).collect();
+        let ordinals: BTreeMap<MemberId, u32> =
+            self.member_order.iter().copied().zip(0..).collect();
         all.sort_by_key(|member| ordinals[member]);
         let placed: Vec<(u32, MemberId)> = all.iter().map(|one| (ordinals[one], *one)).collect();
         check_page(&placed, page, found);

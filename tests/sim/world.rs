@@ -31,7 +31,9 @@ pub struct World {
     /// Batches of these sites are written and not synced.
     unsynced: Vec<usize>,
     requests: usize,
-    checkpoint_pace: usize,
+    /// How often each kind of step comes, other in each run: some runs never crash, others do
+    /// little else.
+    weights: [usize; 14],
 }
 
 /// Runs a seed to its end; panics at the first violation.
@@ -53,8 +55,13 @@ impl World {
         let mut outside = Outside { random: &mut random, journal: &journal, now };
         let sites = (1..=sites as u128).map(|id| Shell::new(SiteId::from_u128(id), &mut outside));
         let sites = sites.collect();
-        let checkpoint_pace = 10 + random.below(80);
-        World { random, journal, now, sites, unsynced: Vec::new(), requests: 0, checkpoint_pace }
+        let mut weights: [usize; 14] = [500, 160, 160, 50, 160, 20, 15, 400, 160, 2, 1, 1, 3, 2];
+        // Requests come and are written in every run.
+        for weight in &mut weights[3..] {
+            let parts = random.weighted(&[2, 4, 8, 4, 2]);
+            *weight = (*weight * [0, 1, 2, 4, 8][parts]).div_ceil(2);
+        }
+        World { random, journal, now, sites, unsynced: Vec::new(), requests: 0, weights }
     }
 
     fn tally(&self) -> Tally {
@@ -77,8 +84,7 @@ impl World {
     fn step(&mut self) {
         let site = self.random.below(self.sites.len());
         self.now = self.now.plus_ms(self.random.between(0, 40));
-        let weights = [500, 160, 160, self.checkpoint_pace, 160, 20, 15, 200, 160, 2, 1, 1, 3, 2];
-        match self.random.weighted(&weights) {
+        match self.random.weighted(&self.weights) {
             0 => {
                 self.requests += 1;
                 self.with(site, |shell, outside| shell.request(outside));
@@ -139,12 +145,8 @@ impl World {
                 failed.push(site);
             }
         }
-        let kinds = [
-            Failure::Unavailable,
-            Failure::Full,
-            Failure::UnknownStored,
-            Failure::UnknownLost,
-        ];
+        let kinds =
+            [Failure::Unavailable, Failure::Full, Failure::UnknownStored, Failure::UnknownLost];
         let kind = kinds[self.random.below(kinds.len())].clone();
         trace::note(|| format!("an append of sites {failed:?} fails: {kind:?}"));
         if batches.is_empty() {
