@@ -45,7 +45,7 @@ fn new_member(number: u64) -> NewMember {
 
 fn batch(members: u64, seed: &mut u64, with_op_ids: bool) -> IncrementBatch {
     let mut next = || {
-        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
         *seed >> 33
     };
     let lines = (0..LINES as u32)

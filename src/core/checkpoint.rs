@@ -380,7 +380,9 @@ impl Site {
     /// The checkpoint failed: what was written is worth nothing, the other slot stays current.
     pub fn abort_checkpoint(&mut self) {
         let Some(running) = self.stamps.running.take() else { return };
-        self.forget_slot(running.slot);
+        if !planted(Fault::AbortKeepsStamps) {
+            self.forget_slot(running.slot);
+        }
         for member in running.members {
             if let Some(entry) = self.entries.get_mut(member)
                 && let Paged::Delta(delta) = &mut entry.graph

@@ -36,10 +36,12 @@ pub enum Fault {
     ProducerGapAccepted,
     /// A counter's last report is not taken over from a snapshot.
     ReportForgotten,
+    /// A checkpoint that was given up counts as copied.
+    AbortKeepsStamps,
 }
 
 impl Fault {
-    pub const ALL: [Fault; 16] = [
+    pub const ALL: [Fault; 17] = [
         Fault::GateOpensEarly,
         Fault::ReplayDoubles,
         Fault::PageInTakesStale,
@@ -56,6 +58,7 @@ impl Fault {
         Fault::RecoveryStopsShort,
         Fault::ProducerGapAccepted,
         Fault::ReportForgotten,
+        Fault::AbortKeepsStamps,
     ];
 }
 

@@ -65,7 +65,7 @@ impl Shell {
             Stage::Trimming { up_to, copied } => {
                 outside.journal.trim_now(self.id, up_to).expect("the site is open");
                 trace::note(|| format!("{} is trimmed up to {up_to}", self.id));
-                self.checkpoints_done += 1;
+                self.tally.checkpoints += 1;
                 Some(Stage::Settling(copied))
             }
             Stage::Settling(mut copied) => {
@@ -85,6 +85,7 @@ impl Shell {
             Some(stage) => self.checkpoint = Some(Checkpoint { slot, mark, stage }),
             None => {
                 trace::note(|| format!("{} gives a checkpoint up", self.id));
+                self.tally.checkpoints_given_up += 1;
                 site.abort_checkpoint();
             }
         }

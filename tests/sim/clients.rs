@@ -6,10 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use guildhall::core::channel::Channel;
 use guildhall::core::hub::SessionKey;
 use guildhall::core::query::Viewer;
-use guildhall::core::recovery::StreamPosition;
+use guildhall::core::recovery::{Recovered, StreamPosition};
 use guildhall::core::session::{
-    ClientCommand, ClientFrame, CloseReason, Connect, Method, OpenChannel, Reply, Session,
-    Subscribe,
+    ClientCommand, ClientFrame, Connect, Method, OpenChannel, Reply, Session, Subscribe,
 };
 use guildhall::core::visibility::Audience;
 use guildhall::domain::WrittenRecord;
@@ -22,7 +21,7 @@ use crate::viewing::{check_cut, check_live, check_open};
 
 /// Frames that wait for a client that does not read, before it is cut.
 const OUTBOX_MAX: usize = 12;
-const CLIENTS_MAX: usize = 5;
+const CLIENTS_MAX: usize = 8;
 
 #[derive(Debug)]
 pub enum Frame {
@@ -30,7 +29,7 @@ pub enum Frame {
     Publish { channel: Channel, audience: Audience, records: Vec<WrittenRecord> },
     Unsubscribed { channel: Channel },
     Ping,
-    Close(CloseReason),
+    Close,
 }
 
 #[derive(Debug)]
@@ -250,6 +249,11 @@ impl Shell {
                         positions.get(&open.channel).is_some_and(|position| position.is_foreign);
                     let kept = outside.journal.position_now(self.id).expect("the site is open");
                     let offset = check_open(model, &open, *viewer, was_foreign, kept.first_seq);
+                    match open.reader.recovered {
+                        Some(Recovered::Whole(_)) => self.tally.recovered += 1,
+                        Some(Recovered::Lost) => self.tally.reloads += 1,
+                        None => {}
+                    }
                     positions.insert(open.channel, Position { offset, is_foreign: false });
                     joined.open.insert(open.channel);
                 }
@@ -268,13 +272,14 @@ impl Shell {
                 joined.open.remove(&channel);
                 let position = positions.get(&channel).expect("an open channel has a place");
                 check_cut(model, channel, position.offset);
+                self.tally.cuts += 1;
             }
             Frame::Ping => {
                 let outputs = joined.session.receive(ClientFrame::Pong);
                 let session = joined.key;
                 self.drive(session, outputs, outside);
             }
-            Frame::Close(_) => *link = None,
+            Frame::Close => *link = None,
         }
     }
 

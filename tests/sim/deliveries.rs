@@ -8,8 +8,8 @@ use guildhall::core::delivery::{
 };
 use guildhall::core::event_pattern::EventFilter;
 use guildhall::domain::event::Endpoint;
-use guildhall::domain::{Command, EndpointId, Timestamp};
-use guildhall::journal::{JournalError, codec};
+use guildhall::domain::{Command, EndpointId};
+use guildhall::journal::codec;
 
 use crate::model::Model;
 use crate::random::Random;
@@ -42,7 +42,6 @@ struct Running {
     delivery: Delivery,
     flights: Vec<u64>,
     wants_disable: Option<&'static str>,
-    wake_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -89,8 +88,8 @@ impl Mail {
             None => Progress::starting_after(self.after_seq),
         };
         let delivery = Delivery::new(settings(), progress);
-        let (flights, wants_disable, wake_at) = (Vec::new(), None, None);
-        self.running = Some(Running { delivery, flights, wants_disable, wake_at });
+        let (flights, wants_disable) = (Vec::new(), None);
+        self.running = Some(Running { delivery, flights, wants_disable });
     }
 
     /// What the receiver makes of an event, and what becomes known of it.
@@ -104,7 +103,7 @@ impl Mail {
             Health::Down => AttemptResult::EndpointFault,
             Health::Throttling if random.chance(300) => AttemptResult::Delivered,
             Health::Throttling => pause,
-            Health::Poisoned if seq % 7 == 0 => faults[(seq / 7 % 2) as usize],
+            Health::Poisoned if seq.is_multiple_of(7) => faults[(seq / 7 % 2) as usize],
             Health::Poisoned => AttemptResult::Delivered,
         };
         // The answer to an event that arrived may be lost.
@@ -189,19 +188,20 @@ impl Shell {
         let Some(running) = &mut mail.running else { return };
         running.delivery.attempted(Attempt { seq, result, jitter }, outside.now);
         trace::note(|| format!("{id} answers event {seq}: {result:?}"));
+        self.tally.delivered += u64::from(result == AttemptResult::Delivered);
     }
 
     /// Asks the machine and does what it says.
     fn turn_mail(&mut self, id: EndpointId, outside: &mut Outside<'_>) {
         let Some(running) = &mut self.mail(id).running else { return };
         let actions = running.delivery.tick(outside.now);
-        let Actions { send, read_after, persist, wake_at, disable, exhausted } = actions;
-        running.wake_at = wake_at;
+        let Actions { send, read_after, persist, disable, exhausted, wake_at: _ } = actions;
         running.wants_disable = running.wants_disable.or(disable.map(|reason| reason.text()));
         let wants_disable = running.wants_disable;
         for due in send {
             self.send_event(id, due.seq, due.origin, outside);
         }
+        self.tally.exhausted += exhausted.len() as u64;
         let mail = self.mail(id);
         for seq in exhausted {
             let failures = mail.failures.get(&seq).copied().unwrap_or(0);
@@ -216,29 +216,32 @@ impl Shell {
         }
         if let Some(progress) = persist {
             let mail = self.mail(id);
+            trace::note(|| format!("{id} stores {progress:?}"));
             match (&mut mail.running, outside.random.chance(50)) {
                 (Some(running), true) => running.delivery.not_persisted(outside.now),
                 (Some(_) | None, _) => mail.stored.push(codec::encode(&progress)),
             }
         }
         if let Some(reason) = wants_disable {
+            self.tally.disabled += 1;
             let (endpoint, reason) = (id, reason.to_owned());
             self.ask(Request::Command(Command::DisableEndpoint { endpoint, reason }), outside);
         }
     }
 
     fn send_event(&mut self, id: EndpointId, seq: u64, origin: Origin, outside: &mut Outside<'_>) {
+        let is_kept = self.records_after(seq - 1, 1, outside).is_some();
         let model = &self.auditor.model;
         assert!(seq <= model.seq(), "event {seq} is sent and not durable");
         let event = &model.record(seq).event;
         let mail = self.post.mails.get_mut(&id).expect("an endpoint is known");
         assert!(mail.filter.takes(event), "{} is sent to who takes it", event.type_name());
         let Some(running) = &mut mail.running else { return };
-        let read = outside.journal.read_records_now(self.id, seq - 1, 1);
-        if origin == Origin::Parked && matches!(read, Err(JournalError::Trimmed { .. })) {
+        if origin == Origin::Parked && !is_kept {
             mail.lost.insert(seq);
             return running.delivery.lost(seq, outside.now);
         }
+        trace::note(|| format!("{id} is sent event {seq} ({origin:?})"));
         running.flights.push(seq);
     }
 
@@ -247,12 +250,14 @@ impl Shell {
         let kept = outside.journal.position_now(site).expect("the site is open");
         let from = after.max(kept.first_seq.saturating_sub(1));
         let limit = outside.random.between(1, 64) as usize;
-        let page = outside.journal.read_records_now(site, from, limit).expect("kept records read");
-        let mail = self.mail(id);
+        let page = self.records_after(from, limit, outside).expect("kept records read");
+        let mail = self.post.mails.get_mut(&id).expect("an endpoint is known");
         let Some(running) = &mut mail.running else { return };
         let Some((first, last)) = page.first().zip(page.last()) else { return };
         if let Some(skipped) = running.delivery.skip_to(first.seq, now) {
             assert!(skipped.last_seq < kept.first_seq, "only what is gone is skipped");
+            trace::note(|| format!("{id} skips {skipped:?}"));
+            self.tally.skipped += 1;
             mail.lost.extend(skipped.first_seq..=skipped.last_seq);
         }
         let taken = page.iter().filter(|record| mail.filter.takes(&record.event));

@@ -8,15 +8,14 @@ use guildhall::core::recovery::{Barrier, Recovered, Recovery, StreamPosition};
 use guildhall::core::session::{ChannelAnswer, CloseReason, Output, Proof, TokenFault};
 use guildhall::core::views::Look;
 use guildhall::core::visibility::Audience;
-use guildhall::domain::WrittenRecord;
 use guildhall::domain::limits::SUBSCRIPTION_ATTEMPTS_MAX;
 use guildhall::journal::gate::Parked;
-use guildhall::journal::{JournalError, Memory};
 
 use crate::auditor::{Told, Turn};
 use crate::clients::{Client, Frame};
 use crate::requests::Request;
 use crate::shell::{Outside, Shell, Ticket};
+use crate::trace;
 
 /// The epoch of this run's journal.
 pub const EPOCH: &str = "this one";
@@ -27,6 +26,7 @@ pub struct Live {
     pub next_session: u64,
     asks: Vec<Ask>,
     next_ask: u64,
+    pub readers_too_slow: u64,
 }
 
 /// A channel that is being opened for a session.
@@ -53,7 +53,7 @@ enum Stage {
 impl Live {
     pub fn new(position: u64) -> Live {
         let (hub, clients, asks) = (Hub::new(position), Vec::new(), Vec::new());
-        Live { hub, clients, next_session: 0, asks, next_ask: 0 }
+        Live { hub, clients, next_session: 0, asks, next_ask: 0, readers_too_slow: 0 }
     }
 
     /// The process died and starts again: every connection is gone.
@@ -82,6 +82,7 @@ impl Live {
     fn send(&mut self, client: usize, frame: Frame) {
         if self.clients[client].receive(frame).is_err() {
             // It does not read: it is cut, and has to recover.
+            self.readers_too_slow += 1;
             self.leave(client);
             self.clients[client].lose_link();
         }
@@ -92,12 +93,9 @@ impl Shell {
     pub fn publish(&mut self, outside: &mut Outside<'_>) {
         let limit = outside.random.between(1, 64) as usize;
         let position = self.live.hub.position();
-        let records = match outside.journal.read_records_now(self.id, position, limit) {
-            Ok(records) => records,
-            Err(JournalError::Trimmed { .. }) => {
-                return self.live.restart(self.auditor.model.seq());
-            }
-            Err(error) => panic!("durable records cannot be read: {error}"),
+        let Some(records) = self.records_after(position, limit, outside) else {
+            // The feed lost its place: everyone has to come back.
+            return self.live.restart(self.auditor.model.seq());
         };
         for delivery in self.live.hub.publish(&records) {
             match delivery {
@@ -164,8 +162,9 @@ impl Shell {
                 }
                 Output::Leave { channel } => self.live.hub.unsubscribe(session, channel),
                 Output::Close(reason) => {
+                    trace::note(|| format!("{} closes {session:?}: {reason:?}", self.id));
                     self.live.leave(client);
-                    self.live.send(client, Frame::Close(reason));
+                    self.live.send(client, Frame::Close);
                 }
             }
         }
@@ -211,7 +210,8 @@ impl Shell {
             Stage::Walking { mut walk, seq } => {
                 for _ in 0..outside.random.between(1, 60) {
                     let Some(wanted) = walk.wants() else { break };
-                    walk.give(record(outside.journal, self, wanted));
+                    let record = self.records_after(wanted - 1, 1, outside);
+                    walk.give(record.and_then(|mut records| records.pop()));
                 }
                 if walk.wants().is_some() {
                     ask.stage = Stage::Walking { walk, seq };
@@ -317,12 +317,4 @@ struct Wish {
     channel: Channel,
     audience: Audience,
     recover: Option<StreamPosition>,
-}
-
-fn record(journal: &Memory, shell: &Shell, seq: u64) -> Option<WrittenRecord> {
-    match journal.read_records_now(shell.id, seq - 1, 1) {
-        Ok(mut records) => records.pop().filter(|record| record.seq == seq),
-        Err(JournalError::Trimmed { .. }) => None,
-        Err(error) => panic!("a durable record cannot be read: {error}"),
-    }
 }

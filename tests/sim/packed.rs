@@ -19,7 +19,7 @@ pub fn read(packed: &[u8]) -> Vec<(u16, u32, i64)> {
 
 fn signed(bytes: &mut impl Iterator<Item = u8>) -> i64 {
     let value = number(bytes).expect("an increment has a delta");
-    if value % 2 == 0 { (value / 2) as i64 } else { -((value / 2) as i64) - 1 }
+    if value.is_multiple_of(2) { (value / 2) as i64 } else { -((value / 2) as i64) - 1 }
 }
 
 fn number(bytes: &mut impl Iterator<Item = u8>) -> Option<u64> {

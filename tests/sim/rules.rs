@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use guildhall::domain::command::{IncrementBatch, NewMember};
+use guildhall::domain::command::{IncrementBatch, ItemDetails, NewMember};
 use guildhall::domain::event::MemberFacts;
 use guildhall::domain::profile::{ActivityStatus, Status};
 use guildhall::domain::{
@@ -142,21 +142,12 @@ impl Model {
                 when(is_new, Fact::Followed(*follower, *followed))
             }
             Command::Unfollow { follower, followed } => {
-                (self.facts(*follower)?, self.facts(*followed)?);
+                self.facts(*follower)?;
+                self.facts(*followed)?;
                 let is_followed = self.following.contains(&(*follower, *followed));
                 when(is_followed, Fact::Unfollowed(*follower, *followed))
             }
-            Command::PutItem { item, details } => {
-                details.author.map_or(Ok(()), |author| self.facts(author).map(|_| ()))?;
-                let Some(known) = self.items.get(item) else {
-                    return one(Fact::ItemCreated(item.clone()));
-                };
-                let is_liked = !self.likers_of(&item.clone().into()).is_empty();
-                if known.author != details.author && is_liked {
-                    return Err("ITEM_AUTHOR_IMMUTABLE");
-                }
-                when(known != details, Fact::ItemUpdated(item.clone()))
-            }
+            Command::PutItem { item, details } => self.predict_item(item, details),
             Command::Like { liker, item } => self.predict_like(*liker, item),
             Command::Unlike { liker, item } => {
                 self.facts(*liker)?;
@@ -198,6 +189,18 @@ impl Model {
                 when(known.disabled.is_none(), Fact::EndpointDisabled(*endpoint))
             }
         }
+    }
+
+    fn predict_item(&self, item: &ItemKey, details: &ItemDetails) -> Predicted {
+        details.author.map_or(Ok(()), |author| self.facts(author).map(|_| ()))?;
+        let Some(known) = self.items.get(item) else {
+            return one(Fact::ItemCreated(item.clone()));
+        };
+        let is_liked = !self.likers_of(&item.clone().into()).is_empty();
+        if known.author != details.author && is_liked {
+            return Err("ITEM_AUTHOR_IMMUTABLE");
+        }
+        when(known != details, Fact::ItemUpdated(item.clone()))
     }
 
     fn predict_like(&self, liker: MemberId, item: &ItemKey) -> Predicted {

@@ -3,28 +3,26 @@
 
 use std::sync::Arc;
 
-use guildhall::core::checkpoint::SlotIndex;
-use guildhall::core::entries::Activity;
-use guildhall::core::graph::Taken;
-use guildhall::core::parts::{Part, PartKey};
+use guildhall::core::parts::PartKey;
 use guildhall::core::query::Query;
 use guildhall::core::site::Site;
 use guildhall::core::turn::Step;
 use guildhall::core::views::Look;
-use guildhall::domain::{Commit, MemberOrdinal, SiteId, Timestamp};
+use guildhall::domain::{Commit, MemberOrdinal, SiteId, Timestamp, WrittenRecord};
 use guildhall::journal::gate::{Gate, Parked};
 use guildhall::journal::{Batch, Memory};
 use guildhall::snapshot::Slot;
-use guildhall::snapshot::values::slot_of;
 
 use crate::auditor::{Auditor, Told, Turn};
 use crate::checkpoints::Checkpoint;
 use crate::clients::Live;
 use crate::deliveries::Post;
+use crate::loads::Load;
 use crate::random::Random;
 use crate::recovering::recover;
 use crate::requests::{Crowd, Request, SharedRequest};
-use crate::slots::{Damaged, Slots};
+use crate::slots::Slots;
+use crate::tally::Tally;
 use crate::trace;
 
 /// What a site's step may look at.
@@ -58,19 +56,6 @@ pub enum Ticket {
     },
 }
 
-type ReadParts = Result<Vec<(PartKey, u64, Part)>, Damaged>;
-
-/// Parts that a request waits for.
-struct Load {
-    operation: Operation,
-    keys: Vec<PartKey>,
-    brought: Vec<PartKey>,
-    rounds: usize,
-    asked: (SlotIndex, u64),
-    generation: u64,
-    read: Option<ReadParts>,
-}
-
 pub struct Shell {
     pub id: SiteId,
     /// `None` while it waits to be rebuilt.
@@ -79,10 +64,10 @@ pub struct Shell {
     queue: Vec<Arc<Commit>>,
     pub gate: Gate<Ticket>,
     pub slots: Slots,
-    loads: Vec<Load>,
-    active: Vec<MemberOrdinal>,
+    pub loads: Vec<Load>,
+    pub active: Vec<MemberOrdinal>,
     pub checkpoint: Option<Checkpoint>,
-    pub checkpoints_done: usize,
+    pub tally: Tally,
     pub auditor: Auditor,
     pub crowd: Crowd,
     /// Requests whose answer was lost, to be sent again.
@@ -91,9 +76,6 @@ pub struct Shell {
     pub live: Live,
     pub post: Post,
 }
-
-/// Rounds in which a request may ask for parts, as in the product.
-const ROUNDS_MAX: usize = 8;
 
 impl Shell {
     pub fn new(id: SiteId, outside: &mut Outside<'_>) -> Shell {
@@ -108,7 +90,7 @@ impl Shell {
             loads: Vec::new(),
             active: Vec::new(),
             checkpoint: None,
-            checkpoints_done: 0,
+            tally: Tally::default(),
             auditor: Auditor::default(),
             crowd: Crowd::new(outside.random),
             unanswered: Vec::new(),
@@ -141,15 +123,16 @@ impl Shell {
         self.attempt(operation, 0, Vec::new(), outside);
     }
 
-    fn undone(&mut self, operation: Operation) {
+    pub fn undone(&mut self, operation: Operation) {
         trace::note(|| format!("{} answers {} undone", self.id, operation.number));
+        self.tally.answers_lost += 1;
         if operation.request.is_safe_to_repeat() {
             self.unanswered.push(operation);
         }
     }
 
     /// Runs a request's turn, or asks for the parts that it needs.
-    fn attempt(
+    pub fn attempt(
         &mut self,
         operation: Operation,
         rounds: usize,
@@ -233,104 +216,6 @@ impl Shell {
     }
 }
 
-/// Parts that come late.
-impl Shell {
-    fn load(
-        &mut self,
-        operation: Operation,
-        keys: Vec<PartKey>,
-        rounds: usize,
-        brought: Vec<PartKey>,
-        outside: &mut Outside<'_>,
-    ) {
-        if rounds >= ROUNDS_MAX {
-            return self.undone(operation);
-        }
-        let asked = self.site.as_ref().and_then(Site::current_snapshot);
-        let asked = asked.expect("parts are missing only where a snapshot was taken");
-        let generation = self.generation;
-        let rounds = rounds + 1;
-        let read = None;
-        trace::note(|| format!("{} loads {keys:?} for {}", self.id, operation.number));
-        self.loads.push(Load { operation, keys, brought, rounds, asked, generation, read });
-        if outside.random.chance(500) {
-            let newest = self.loads.len() - 1;
-            self.load_goes_on(newest, outside);
-        }
-    }
-
-    pub fn loads_len(&self) -> usize {
-        self.loads.len()
-    }
-
-    /// A load is read, or what was read earlier arrives.
-    pub fn load_goes_on(&mut self, position: usize, outside: &mut Outside<'_>) {
-        let load = &mut self.loads[position];
-        if load.read.is_none() {
-            let slot = slot_of(load.asked.0);
-            let read = load.keys.iter().map(|key| {
-                let (stamp, part) = self.slots.part(slot, *key)?;
-                Ok((*key, stamp, part))
-            });
-            load.read = Some(read.collect());
-            if outside.random.chance(400) {
-                return;
-            }
-        }
-        let load = self.loads.swap_remove(position);
-        self.parts_arrive(load, outside);
-    }
-
-    fn parts_arrive(&mut self, load: Load, outside: &mut Outside<'_>) {
-        let Load { operation, mut keys, mut brought, rounds, asked, generation, read } = load;
-        let Some(site) = self.site.as_mut() else { return self.undone(operation) };
-        let moved_on = self.generation != generation || site.current_snapshot() != Some(asked);
-        match read.unwrap_or(Ok(Vec::new())) {
-            Err(_) if moved_on => {}
-            Err(damaged) => {
-                self.give_up(damaged.slot);
-                return self.undone(operation);
-            }
-            Ok(parts) => {
-                for (key, stamp, part) in parts {
-                    let taken = site.page_in(key, stamp, part);
-                    let is_fine = taken == Taken::In || moved_on;
-                    assert!(
-                        is_fine,
-                        "{key:?} of {stamp} is stale in the slot that it was asked of"
-                    );
-                }
-            }
-        }
-        if matches!(*operation.request, Request::Query(_)) {
-            brought.append(&mut keys);
-        }
-        self.attempt(operation, rounds, brought, outside);
-    }
-
-    /// The acting member's actor keeps its entry in memory for a while.
-    fn activate(&mut self, operation: &Operation, outside: &mut Outside<'_>) {
-        let (Some(site), Request::Command(command)) = (&mut self.site, &*operation.request) else {
-            return;
-        };
-        let member = command.acting_member().and_then(|member| site.find_member(member));
-        if let Some(member) = member.filter(|_| outside.random.chance(300)) {
-            site.set_active(member, Activity::Active);
-            self.active.push(member);
-        }
-    }
-
-    pub fn passivate(&mut self, outside: &mut Outside<'_>) {
-        if self.active.is_empty() {
-            return;
-        }
-        let member = self.active.swap_remove(outside.random.below(self.active.len()));
-        if let Some(site) = self.site.as_mut() {
-            site.set_active(member, Activity::Passive);
-        }
-    }
-}
-
 /// The writer's side, and what a loss means.
 impl Shell {
     pub fn has_queued(&self) -> bool {
@@ -376,11 +261,31 @@ impl Shell {
     /// The writer lost what this generation handed over.
     pub fn generation_failed(&mut self, outside: &mut Outside<'_>) {
         trace::note(|| format!("{} lost generation {}", self.id, self.generation));
+        self.tally.generations_lost += 1;
         for ticket in self.gate.fail() {
             self.turn_away(ticket);
         }
         self.queue.clear();
         self.rebuild(outside);
+    }
+
+    /// Durable records after a seq; `None` where the next one is no longer kept. They are the
+    /// auditor's own copies, because the journal in memory looks through all it has.
+    pub fn records_after(
+        &self,
+        after: u64,
+        limit: usize,
+        outside: &mut Outside<'_>,
+    ) -> Option<Vec<WrittenRecord>> {
+        let kept = outside.journal.position_now(self.id).expect("the site is open");
+        let from = &self.auditor.model.records[after as usize..];
+        let page = from[..limit.min(from.len())].to_vec();
+        let found = (after + 1 >= kept.first_seq).then_some(page);
+        if outside.random.chance(10) {
+            let read = outside.journal.read_records_now(self.id, after, limit).ok();
+            assert_eq!(read, found, "records after {after}, kept from {}", kept.first_seq);
+        }
+        found
     }
 
     fn turn_away(&mut self, ticket: Ticket) {
@@ -393,6 +298,7 @@ impl Shell {
     /// A slot is not what was written: it is moved aside, and the site rebuilt from the other.
     pub fn give_up(&mut self, slot: Slot) {
         trace::note(|| format!("{} gives up slot {slot}", self.id));
+        self.tally.slots_given_up += 1;
         self.slots.set_aside(slot);
         (self.site, self.checkpoint) = (None, None);
     }
@@ -423,16 +329,16 @@ impl Shell {
     /// The process dies: all that is not in the log or in a slot is gone.
     pub fn crash(&mut self, outside: &mut Outside<'_>) {
         trace::note(|| format!("{} crashes", self.id));
+        self.tally.crashes += 1;
         let waiting = self.gate.fail();
         waiting.into_iter().for_each(|ticket| self.turn_away(ticket));
         for load in std::mem::take(&mut self.loads) {
             self.undone(load.operation);
         }
         self.queue.clear();
-        // The current one may be damaged: the other is whole, and the log behind it is kept.
-        if Slot::BOTH.iter().all(|slot| self.slots.mark(*slot).is_some())
-            && outside.random.chance(400)
-        {
+        // Either slot may be damaged: the other one is whole, and the log behind it is kept.
+        let is_sound = |slot: &Slot| self.slots.mark(*slot).is_some() && self.slots.is_whole(*slot);
+        if Slot::BOTH.iter().all(is_sound) && outside.random.chance(400) {
             self.damage(outside);
         }
         self.generation = 1;
