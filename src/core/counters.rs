@@ -1,6 +1,5 @@
-//! One cache line per member: its id and its first counters. What does not fit goes into a map.
-
-use std::collections::HashMap;
+//! One cache line per member: its id and its first counters. What does not fit goes into further
+//! lines, chained.
 
 use crate::domain::MemberId;
 use crate::domain::limits::COUNTERS_PER_MEMBER_MAX;
@@ -9,6 +8,9 @@ use super::chunked::Chunked;
 
 /// Counters kept in the line itself.
 const INLINE: usize = 4;
+/// Counters of an extra line.
+const EXTRA: usize = 6;
+const NONE: u32 = u32::MAX;
 const EMPTY: u16 = u16::MAX;
 const PRIVATE: u16 = 0x8000;
 
@@ -23,7 +25,8 @@ struct Line {
     counts: [i64; INLINE],
     /// Key number with the private flag on top; [`EMPTY`] where unused.
     keys: [u16; INLINE],
-    has_more: bool,
+    /// Position of the first extra line, or [`NONE`].
+    more: u32,
 }
 
 /// One counter as it stands.
@@ -34,10 +37,19 @@ pub struct Counter {
     pub count: i64,
 }
 
+/// Counters beyond those of the line, again 64 bytes; lines of one member are chained.
+#[derive(Clone, Debug)]
+#[repr(align(64))]
+struct Extra {
+    counts: [i64; EXTRA],
+    keys: [u16; EXTRA],
+    next: u32,
+}
+
 #[derive(Debug, Default)]
 pub struct Counters {
     lines: Chunked<Line>,
-    more: HashMap<u32, Vec<(u16, i64)>, foldhash::fast::RandomState>,
+    extras: Chunked<Extra>,
 }
 
 /// What adding a delta did.
@@ -55,7 +67,7 @@ pub enum Added {
 
 impl Counters {
     pub fn push(&mut self, id: MemberId) {
-        let line = Line { id, counts: [0; INLINE], keys: [EMPTY; INLINE], has_more: false };
+        let line = Line { id, counts: [0; INLINE], keys: [EMPTY; INLINE], more: NONE };
         self.lines.push(line);
     }
 
@@ -79,64 +91,58 @@ impl Counters {
 
     pub fn count(&self, member: u32, key: KeyNumber) -> i64 {
         let line = &self.lines[member];
-        for slot in 0..INLINE {
-            if line.keys[slot] & !PRIVATE == key && line.keys[slot] != EMPTY {
-                return line.counts[slot];
+        if let Some(slot) = position_of(&line.keys, key) {
+            return line.counts[slot];
+        }
+        self.find_extra(member, key).map_or(0, |(extra, slot)| self.extras[extra].counts[slot])
+    }
+
+    /// Where a counter beyond the line lies.
+    #[inline]
+    fn find_extra(&self, member: u32, key: KeyNumber) -> Option<(u32, usize)> {
+        let mut extra = self.lines[member].more;
+        while extra != NONE {
+            let line = &self.extras[extra];
+            if let Some(slot) = position_of(&line.keys, key) {
+                return Some((extra, slot));
             }
+            extra = line.next;
         }
-        if !line.has_more {
-            return 0;
-        }
-        let more = self.more.get(&member).into_iter().flatten();
-        more.filter(|(other, _)| other & !PRIVATE == key).map(|(_, count)| *count).sum()
+        None
     }
 
     /// Adds `delta`, making a public counter where there is none.
     #[inline]
     pub fn add(&mut self, member: u32, key: KeyNumber, delta: i64) -> Added {
         let line = &mut self.lines[member];
-        for slot in 0..INLINE {
-            if line.keys[slot] & !PRIVATE == key && line.keys[slot] != EMPTY {
-                let old = line.counts[slot];
-                let Some(new) = old.checked_add(delta) else { return Added::Overflow };
-                line.counts[slot] = new;
-                return Added::Changed { old, new };
-            }
-        }
-        self.add_elsewhere(member, key, delta)
+        let count = match position_of(&line.keys, key) {
+            Some(slot) => &mut line.counts[slot],
+            None => match self.find_extra(member, key) {
+                Some((extra, slot)) => &mut self.extras[extra].counts[slot],
+                None => return self.add_new(member, key, delta),
+            },
+        };
+        let old = *count;
+        let Some(new) = old.checked_add(delta) else { return Added::Overflow };
+        *count = new;
+        Added::Changed { old, new }
     }
 
     #[cold]
-    fn add_elsewhere(&mut self, member: u32, key: KeyNumber, delta: i64) -> Added {
-        if let Some(count) = self.find_more(member, key) {
-            let old = *count;
-            let Some(new) = old.checked_add(delta) else { return Added::Overflow };
-            *count = new;
-            return Added::Changed { old, new };
+    fn add_new(&mut self, member: u32, key: KeyNumber, delta: i64) -> Added {
+        match self.set(member, Counter { key, public: true, count: delta }) {
+            true => Added::Changed { old: 0, new: delta },
+            false => Added::TooMany,
         }
-        if !self.set(member, Counter { key, public: true, count: delta }) {
-            return Added::TooMany;
-        }
-        Added::Changed { old: 0, new: delta }
-    }
-
-    fn find_more(&mut self, member: u32, key: KeyNumber) -> Option<&mut i64> {
-        if !self.lines[member].has_more {
-            return None;
-        }
-        let more = self.more.get_mut(&member)?;
-        more.iter_mut().find(|(other, _)| other & !PRIVATE == key).map(|(_, count)| count)
     }
 
     /// True when [`Counters::set`] of this key would find room.
     pub fn has_room(&self, member: u32, key: KeyNumber) -> bool {
         let line = &self.lines[member];
-        if line.keys.iter().any(|other| *other == EMPTY || other & !PRIVATE == key) {
-            return true;
-        }
-        let more = self.more.get(&member).map_or(&[][..], |more| more.as_slice());
-        more.len() + INLINE < COUNTERS_PER_MEMBER_MAX
-            || more.iter().any(|(other, _)| other & !PRIVATE == key)
+        position_of(&line.keys, key).is_some()
+            || line.keys.contains(&EMPTY)
+            || self.find_extra(member, key).is_some()
+            || self.of(member).len() < COUNTERS_PER_MEMBER_MAX
     }
 
     /// Creates or overwrites. False, and nothing changed, where the member may hold no more.
@@ -145,34 +151,63 @@ impl Counters {
             return false;
         }
         let stored = counter.key | if counter.public { 0 } else { PRIVATE };
+        let found = self.find_extra(member, counter.key);
         let line = &mut self.lines[member];
-        let same = |other: &u16| *other != EMPTY && other & !PRIVATE == counter.key;
-        if let Some(slot) = line.keys.iter().position(same) {
+        if let Some(slot) = position_of(&line.keys, counter.key) {
             (line.keys[slot], line.counts[slot]) = (stored, counter.count);
-            return true;
-        }
-        let more = self.more.get_mut(&member).map_or(&mut [][..], |more| more.as_mut_slice());
-        if let Some(entry) = more.iter_mut().find(|(other, _)| other & !PRIVATE == counter.key) {
-            *entry = (stored, counter.count);
+        } else if let Some((extra, slot)) = found {
+            let line = &mut self.extras[extra];
+            (line.keys[slot], line.counts[slot]) = (stored, counter.count);
         } else if let Some(slot) = line.keys.iter().position(|other| *other == EMPTY) {
             (line.keys[slot], line.counts[slot]) = (stored, counter.count);
         } else {
-            line.has_more = true;
-            self.more.entry(member).or_default().push((stored, counter.count));
+            self.push_extra(member, stored, counter.count);
         }
         true
+    }
+
+    /// Puts a new counter into the member's first extra line, or into a new one before it.
+    fn push_extra(&mut self, member: u32, stored: u16, count: i64) {
+        let first = self.lines[member].more;
+        if first != NONE {
+            let line = &mut self.extras[first];
+            if let Some(slot) = line.keys.iter().position(|other| *other == EMPTY) {
+                (line.keys[slot], line.counts[slot]) = (stored, count);
+                return;
+            }
+        }
+        let mut line = Extra { counts: [0; EXTRA], keys: [EMPTY; EXTRA], next: first };
+        (line.keys[0], line.counts[0]) = (stored, count);
+        self.lines[member].more = self.extras.len() as u32;
+        self.extras.push(line);
     }
 
     /// All counters of a member, in no promised order.
     pub fn of(&self, member: u32) -> Vec<Counter> {
         let line = &self.lines[member];
-        let inline = line.keys.iter().copied().zip(line.counts);
-        let inline = inline.filter(|(key, _)| *key != EMPTY);
-        let more = self.more.get(&member).into_iter().flatten().copied();
-        let all = inline.chain(more);
-        all.map(|(key, count)| Counter { key: key & !PRIVATE, public: key & PRIVATE == 0, count })
-            .collect()
+        let mut all: Vec<Counter> = used(&line.keys, &line.counts).collect();
+        let mut extra = line.more;
+        while extra != NONE {
+            let line = &self.extras[extra];
+            all.extend(used(&line.keys, &line.counts));
+            extra = line.next;
+        }
+        all
     }
+}
+
+#[inline]
+fn position_of(keys: &[u16], key: KeyNumber) -> Option<usize> {
+    keys.iter().position(|other| *other != EMPTY && other & !PRIVATE == key)
+}
+
+fn used(keys: &[u16], counts: &[i64]) -> impl Iterator<Item = Counter> {
+    let used = keys.iter().copied().zip(counts.iter().copied());
+    used.filter(|(key, _)| *key != EMPTY).map(|(key, count)| Counter {
+        key: key & !PRIVATE,
+        public: key & PRIVATE == 0,
+        count,
+    })
 }
 
 #[cfg(test)]
@@ -182,6 +217,7 @@ mod tests {
     #[test]
     fn a_line_is_one_cache_line() {
         assert_eq!(std::mem::size_of::<Line>(), 64);
+        assert_eq!(std::mem::size_of::<Extra>(), 64);
     }
 
     #[test]
