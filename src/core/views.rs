@@ -12,8 +12,8 @@ use super::entries::GraphView;
 use super::ordinal_set::OrdinalSet;
 use super::parts::PartKey;
 use super::query::{
-    AppCounters, Assignment, ChannelView, Connection, CounterView, Cursor, ItemView, Page, PageOf,
-    PageStart, PrivateCounters, Query, View, Viewer,
+    AppCounters, Assignment, ChannelView, Connection, CounterView, Cursor, ItemView, MemberFilter,
+    MemberOrder, Page, PageOf, PageStart, PrivateCounters, Query, View, Viewer,
 };
 use super::site::Site;
 use super::turn::Stop;
@@ -55,12 +55,7 @@ impl Site {
                 Ok(View::Counters(self.counters_of(member, private_of)))
             }
             Query::CountersOfMembers { filter, page } => {
-                let order = super::query::MemberOrder::CreatedAscending;
-                let found = self.select(filter, order, page, Viewer::Owner);
-                let each = found.items.into_iter();
-                let counters = each.flat_map(|m| self.counters_of(m, &PrivateCounters::None));
-                let (items, total, next) = (counters.collect(), found.total, found.next);
-                Ok(View::CountersPage(PageOf { items, total, next }))
+                Ok(View::CountersPage(self.counters_page(filter, page)))
             }
             Query::Badge { id } => {
                 Ok(View::Badge(self.badges.slot(self.badge(*id)?).badge.clone()))
@@ -179,6 +174,47 @@ impl Site {
             AppCounters { member, app: app.clone(), counters }
         });
         each.collect()
+    }
+
+    /// One entry for each member and app with public counters; total and page count entries.
+    fn counters_page(&self, filter: &MemberFilter, page: &Page) -> PageOf<AppCounters> {
+        let order = MemberOrder::CreatedAscending;
+        let everyone = Page { limit: usize::MAX, start: PageStart::Offset(0) };
+        let members = self.select(filter, order, &everyone, Viewer::Owner).items;
+        let (offset, after) = match &page.start {
+            PageStart::Offset(offset) => (*offset, None),
+            PageStart::After(Cursor::Ordinal(member) | Cursor::Nickname(_, member)) => {
+                (0, Some(*member))
+            }
+        };
+        let (mut items, mut total, mut last, mut next) = (Vec::new(), 0, None, None);
+        for member in members {
+            let (first, apps) = (total, self.public_apps(member));
+            total += apps;
+            if apps == 0 || total <= offset || next.is_some() || Some(member) <= after {
+                continue;
+            }
+            // A cursor stands behind a member, so its apps are not torn apart; an offset may.
+            if items.len() >= page.limit || (after.is_some() && items.len() + apps > page.limit) {
+                next = last.map(Cursor::Ordinal);
+                continue;
+            }
+            let skip = offset.saturating_sub(first);
+            let counters = self.counters_of(member, &PrivateCounters::None);
+            let room = if items.is_empty() { page.limit.max(1) } else { page.limit - items.len() };
+            items.extend(counters.into_iter().skip(skip).take(room));
+            last = Some(member);
+        }
+        PageOf { items, total, next }
+    }
+
+    /// How many apps keep public counters of a member.
+    fn public_apps(&self, member: u32) -> usize {
+        let counters = self.counters.of(member).into_iter().filter(|counter| counter.public);
+        let mut apps: Vec<&AppId> = counters.map(|counter| self.keys.name(counter.key).0).collect();
+        apps.sort_unstable();
+        apps.dedup();
+        apps.len()
     }
 
     pub(super) fn counters_of_app(&self, member: u32, app: &AppId) -> AppCounters {

@@ -3,7 +3,9 @@
 mod bench_site;
 
 use bench_site::{Bench, Knobs};
-use guildhall::core::query::{Outcome, PrivateCounters, Query, View};
+use guildhall::core::query::{
+    MemberFilter, Outcome, Page, PageStart, PrivateCounters, Query, View,
+};
 use guildhall::domain::command::{IncrementBatch, IncrementLine, ProducerPosition};
 use guildhall::domain::{AppId, Command, ItemKey, MemberId};
 
@@ -134,4 +136,26 @@ async fn unknown_members_and_items_are_refused_and_change_nothing() {
     assert_eq!(site.log().durable().seq, seq);
     let query = Query::Counters { member: ghost, private_of: PrivateCounters::All };
     assert!(site.query(query).await.is_err());
+}
+
+#[actix_rt::test]
+async fn pages_of_counters_show_each_entry_once_beside_members_without_any() {
+    let mut bench = Bench::new(Knobs::default());
+    let site = bench.start().await;
+    let mut members = Vec::new();
+    for name in 0..30 {
+        members.push(bench.member(&site, &format!("member {name}")).await);
+    }
+    let counted: Vec<MemberId> = members.iter().copied().step_by(3).collect();
+    site.ingest(batch(&counted, 1, 1)).await.expect("a batch is counted");
+    let mut seen = Vec::new();
+    for offset in (0..12).step_by(4) {
+        let page = Page { limit: 4, start: PageStart::Offset(offset) };
+        let filter = MemberFilter::Ids(members.clone());
+        let answer = site.query(Query::CountersOfMembers { filter, page }).await.expect("a page");
+        let View::CountersPage(page) = answer.value else { panic!("counters answer a page") };
+        assert_eq!(page.total, counted.len());
+        seen.extend(page.items.into_iter().map(|counters| counters.member));
+    }
+    assert_eq!(seen, counted);
 }
