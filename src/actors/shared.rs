@@ -25,7 +25,7 @@ pub struct Shared {
     pub snapshots: SnapshotThread,
     pub options: super::site::SiteOptions,
     /// Told to rebuild; taken up by the supervisor's next tick or message.
-    pub rebuild: Cell<Option<&'static str>>,
+    pub rebuild: Rc<Cell<Option<&'static str>>>,
     pub loads: Cell<usize>,
     /// The current slot was read whole since the start.
     pub is_proven: Cell<bool>,
@@ -207,13 +207,15 @@ impl Shared {
 
     /// A snapshot cannot be trusted: it is moved aside before the site is rebuilt.
     pub fn give_up(&self, why: &'static str, damaged: crate::snapshot::Damaged) -> CallError {
-        let store = self.loader.store().clone();
-        actix_rt::task::spawn_blocking(move || {
-            if let Err(error) = store.set_aside_damaged(&damaged) {
+        let (store, rebuild) = (self.loader.store().clone(), self.rebuild.clone());
+        let moved = actix_rt::task::spawn_blocking(move || store.set_aside_damaged(&damaged));
+        actix_rt::spawn(async move {
+            if let Ok(Err(error)) = moved.await {
                 tracing::error!(%error, "a damaged snapshot could not be moved aside: {error}");
             }
+            // Only now: a rebuild that begins before it is gone would read it again.
+            rebuild.set(Some(why));
         });
-        self.rebuild.set(Some(why));
         CallError::Undone
     }
 

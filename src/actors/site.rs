@@ -154,7 +154,7 @@ impl SiteSupervisor {
             journal: parts.journal,
             snapshots: parts.snapshots,
             options: parts.options,
-            rebuild: Cell::new(None),
+            rebuild: Rc::new(Cell::new(None)),
             loads: Cell::new(0),
             is_proven: Cell::new(false),
         });
