@@ -9,6 +9,9 @@ const LISTENING = 'guildhall listening on ';
 const START_DEADLINE_MS = 30_000;
 
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+// Nothing may outlive the suites, also when they are ended from outside.
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 /** Starts the program and answers once it says where it listens. */
 export async function startServer({ program, dataDir, port = 0 }) {
@@ -21,10 +24,10 @@ export async function startServer({ program, dataDir, port = 0 }) {
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
-  // Nothing may outlive the suites, also when they are ended from outside.
-  process.on('exit', () => child.kill('SIGKILL'));
+  running.add(child);
   const log = keepTail(child.stderr);
   const ended = once(child, 'exit');
+  ended.then(() => running.delete(child));
   const url = await listeningLine(child, ended, log);
   return {
     url,
