@@ -11,6 +11,7 @@ use crate::domain::{Change, Commit, Event, ItemKey, MemberId, MemberOrdinal, Rec
 use super::badges::Held;
 use super::counters::{Added, Counter};
 use super::directory::Row;
+use super::event_pattern::EventFilter;
 use super::fault::{Fault, planted};
 use super::graph::{EdgeKind, EdgeOperation};
 use super::increments;
@@ -222,7 +223,8 @@ impl Site {
 
     pub(super) fn count_reporting_endpoints(&mut self) {
         let takes = |endpoint: &&Arc<Endpoint>| {
-            super::event_pattern::takes(&endpoint.event_types, "counter.updated")
+            let filter = EventFilter::parse(&endpoint.event_types);
+            filter.is_ok_and(|filter| filter.takes_counter_reports())
         };
         self.reports.endpoints = self.endpoints.values().filter(takes).count();
     }

@@ -5,6 +5,9 @@ use thiserror::Error;
 use crate::domain::Event;
 use crate::domain::limits;
 
+/// The type of [`Event::CounterUpdated`].
+const COUNTER_REPORT: &str = "counter.updated";
+
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PatternError {
     #[error("an event type pattern is 1 to {} bytes long", limits::EVENT_PATTERN_BYTES_MAX)]
@@ -81,17 +84,20 @@ impl EventFilter {
 
     pub fn takes(&self, event: &Event) -> bool {
         let audience = if event.is_operational() { Audience::WhoNamesIt } else { Audience::Anyone };
+        self.takes_type(event.type_name(), audience)
+    }
+
+    /// Whether it takes reports of counters, of which there may be none yet.
+    pub fn takes_counter_reports(&self) -> bool {
+        self.takes_type(COUNTER_REPORT, Audience::Anyone)
+    }
+
+    fn takes_type(&self, type_name: &str, audience: Audience) -> bool {
         if self.patterns.is_empty() {
             return audience == Audience::Anyone;
         }
-        self.patterns.iter().any(|pattern| pattern.takes(event.type_name(), audience))
+        self.patterns.iter().any(|pattern| pattern.takes(type_name, audience))
     }
-}
-
-/// Whether a list of stored patterns takes a type that is not operational.
-pub fn takes(patterns: &[String], type_name: &str) -> bool {
-    let parsed = patterns.iter().filter_map(|text| EventPattern::parse(text).ok());
-    patterns.is_empty() || parsed.into_iter().any(|p| p.takes(type_name, Audience::Anyone))
 }
 
 #[cfg(test)]
@@ -126,6 +132,31 @@ mod tests {
         check(&["foll.*"], &[]);
         check(&["endpoint.*"], &["endpoint.deleted"]);
         check(&["*", "endpoint.deleted"], &[ordinary.as_slice(), &["endpoint.deleted"]].concat());
+    }
+
+    #[test]
+    fn counter_reports_are_taken_as_their_events_are() {
+        let report = Event::CounterUpdated {
+            member: MemberId::from_u128(1),
+            app: crate::domain::AppId::site_code(),
+            key: "views".to_owned(),
+            public: true,
+            old: 0,
+            new: 1,
+        };
+        assert_eq!(report.type_name(), COUNTER_REPORT);
+        for (patterns, takes) in [
+            (&[][..], true),
+            (&["*"], true),
+            (&["counter.*"], true),
+            (&["follow.*", "counter.updated"], true),
+            (&["follow.*"], false),
+        ] {
+            let patterns: Vec<String> = patterns.iter().map(|text| (*text).to_owned()).collect();
+            let filter = EventFilter::parse(&patterns).expect("valid patterns");
+            assert_eq!(filter.takes_counter_reports(), takes, "{patterns:?}");
+            assert_eq!(filter.takes(&report), takes, "{patterns:?}");
+        }
     }
 
     #[test]
