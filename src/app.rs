@@ -12,6 +12,7 @@ mod door;
 mod engine;
 mod first_start;
 mod front;
+mod health;
 mod life;
 mod live_ports;
 mod sites;

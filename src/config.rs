@@ -14,8 +14,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::domain::SiteId;
 use crate::domain::limits::{
-    CHECKPOINT_LOG_BYTES_DEFAULT, CHECKPOINT_LOG_BYTES_MIN, MEMBERS_HOT_MAX,
-    WEBHOOK_ALLOW_NETWORKS_MAX, WORKERS_MAX,
+    CHECKPOINT_LOG_BYTES_DEFAULT, CHECKPOINT_LOG_BYTES_MIN, DISK_RESERVE_BYTES,
+    DISK_RESERVE_BYTES_MIN, MEMBERS_HOT_MAX, WEBHOOK_ALLOW_NETWORKS_MAX, WORKERS_MAX,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Config {
     pub log: String,
     /// Growth of a site's log that starts its next checkpoint.
     pub checkpoint_log_bytes_max: usize,
+    /// Free bytes of the disk below which changes are refused.
+    pub disk_reserve_bytes: u64,
     pub first_start: FirstStart,
 }
 
@@ -69,6 +71,7 @@ impl Default for Config {
             webhook_allow_networks: Vec::new(),
             log: "warn,raft_engine=error,guildhall=info".to_owned(),
             checkpoint_log_bytes_max: CHECKPOINT_LOG_BYTES_DEFAULT,
+            disk_reserve_bytes: DISK_RESERVE_BYTES,
             first_start: FirstStart::default(),
         }
     }
@@ -127,12 +130,20 @@ struct ConfigFile {
     log: Option<String>,
     #[serde(default)]
     checkpoint: CheckpointTable,
+    #[serde(default)]
+    disk: DiskTable,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CheckpointTable {
     log_bytes_max: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DiskTable {
+    reserve_bytes: Option<u64>,
 }
 
 impl Config {
@@ -188,6 +199,10 @@ impl Config {
             let origin = origin("checkpoint.log_bytes_max");
             self.checkpoint_log_bytes_max =
                 within(&origin, bytes, CHECKPOINT_LOG_BYTES_MIN, usize::MAX)?;
+        }
+        if let Some(bytes) = file.disk.reserve_bytes {
+            let origin = origin("disk.reserve_bytes");
+            self.disk_reserve_bytes = within(&origin, bytes, DISK_RESERVE_BYTES_MIN, u64::MAX)?;
         }
         Ok(())
     }
@@ -375,6 +390,10 @@ mod tests {
         assert_eq!(
             load("members_hot_max = 0", &[], none()),
             "g.toml: members_hot_max: 0 is below the least, 1"
+        );
+        assert_eq!(
+            load("[disk]\nreserve_bytes = 268435455", &[], none()),
+            "g.toml: disk.reserve_bytes: 268435455 is below the least, 268435456"
         );
         assert_eq!(
             load("", &[], listen_flag("localhost")),

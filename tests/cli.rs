@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use program::{Desk, Finished};
+use program::{Desk, Finished, Server};
 
 const REFUSED: i32 = 78;
 
@@ -178,6 +178,53 @@ fn the_line_on_stdout_means_that_it_is_ready() {
 }
 
 #[test]
+fn a_disk_below_its_reserve_takes_no_changes_and_is_told() {
+    let desk = Desk::new().with("GUILDHALL_OWNER_KEY", "brought-by-the-operator-1");
+    let config = desk.write("g.toml", "[disk]\nreserve_bytes = 9223372036854775807\n");
+    let server = desk.start_with(&["--config", &config]);
+    let ready = server.get("/readyz");
+    assert!(ready.starts_with("HTTP/1.1 503"), "{ready}");
+    assert!(ready.contains("\"code\":\"NOT_READY\"") && ready.contains("DISK_FULL"), "{ready}");
+    assert!(server.get("/livez").starts_with("HTTP/1.1 200"));
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    let body = r#"{"member": {"loginEmail": "ann@example.com"}}"#;
+    let request = format!(
+        "POST /members/v1/members HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\
+         Authorization: brought-by-the-operator-1\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 507") && answer.contains("DISK_FULL"), "{answer}");
+    assert_eq!(server.terminate().code, Some(0));
+}
+
+#[test]
+fn a_server_that_drains_is_not_ready() {
+    let desk = Desk::new();
+    let server = desk.start();
+    // A socket that does not answer its closing frame keeps the drain going for some seconds.
+    let _lingering = live_socket(&server);
+    let mut resting = server.rest();
+    server.send("-TERM");
+    let deadline = Instant::now() + Duration::from_secs(4);
+    let answer = loop {
+        resting.write_all(b"GET /readyz HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
+        let mut answer = [0; 4_096];
+        let bytes = resting.read(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer[..bytes]).into_owned();
+        if !answer.starts_with("HTTP/1.1 200") {
+            break answer;
+        }
+        assert!(Instant::now() < deadline, "still ready");
+    };
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("DRAINING"), "{answer}");
+    assert_eq!(server.wait().code, Some(0));
+}
+
+#[test]
 fn a_connection_that_rests_does_not_delay_the_end() {
     let desk = Desk::new();
     let server = desk.start();
@@ -187,10 +234,7 @@ fn a_connection_that_rests_does_not_delay_the_end() {
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
 }
 
-#[test]
-fn a_live_socket_is_told_to_come_back_later() {
-    let desk = Desk::new();
-    let server = desk.start();
+fn live_socket(server: &Server) -> TcpStream {
     let mut socket = TcpStream::connect(server.address).unwrap();
     let head = "GET /connection/websocket HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\n\
                 Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -199,6 +243,14 @@ fn a_live_socket_is_told_to_come_back_later() {
     let mut answer = [0; 1_024];
     let bytes = socket.read(&mut answer).unwrap();
     assert!(answer[..bytes].starts_with(b"HTTP/1.1 101"), "no upgrade");
+    socket
+}
+
+#[test]
+fn a_live_socket_is_told_to_come_back_later() {
+    let desk = Desk::new();
+    let server = desk.start();
+    let mut socket = live_socket(&server);
     server.send("-TERM");
     let mut frame = [0; 4];
     socket.read_exact(&mut frame).unwrap();

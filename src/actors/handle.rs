@@ -1,7 +1,7 @@
 //! How the floors above talk to a site: one cloneable handle, async, every answer behind the gate.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use actix::prelude::*;
 use thiserror::Error;
@@ -75,11 +75,16 @@ impl Caller {
 #[derive(Debug, Default)]
 pub struct HandleCore {
     listeners: AtomicUsize,
+    rebuilding: AtomicBool,
 }
 
 impl HandleCore {
     pub fn listeners(&self) -> usize {
         self.listeners.load(Ordering::Relaxed)
+    }
+
+    pub fn set_rebuilding(&self, rebuilding: bool) {
+        self.rebuilding.store(rebuilding, Ordering::Relaxed);
     }
 }
 
@@ -124,6 +129,11 @@ impl SiteHandle {
 
     pub fn supervisor(&self) -> &Addr<SiteSupervisor> {
         &self.supervisor
+    }
+
+    /// Whether its state was thrown away and is being built again: nobody is answered meanwhile.
+    pub fn is_rebuilding(&self) -> bool {
+        self.core.rebuilding.load(Ordering::Relaxed)
     }
 
     /// Announces a live listener to whom changed counters are to be reported.

@@ -3,6 +3,7 @@
 pub mod checkpointer;
 pub mod clock;
 pub mod data_dir;
+pub mod disk;
 pub mod handle;
 pub mod import;
 pub mod keys;

@@ -167,6 +167,13 @@ impl Registry {
         self.directory.borrow().sites()
     }
 
+    /// Of those that run, how many there are and how many are being rebuilt.
+    pub fn rebuilding(&self) -> (usize, usize) {
+        let directory = self.directory.borrow();
+        let rebuilding = directory.handles().filter(|handle| handle.is_rebuilding()).count();
+        (directory.handles().count(), rebuilding)
+    }
+
     /// The new key in full, to be shown this once, and what is kept of it.
     pub async fn create_key(
         &self,

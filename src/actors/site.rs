@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::checkpointer;
 use super::clock::Clock;
+use super::disk::DiskReserve;
 use super::handle::{CallError, HandleCore};
 use super::import;
 use super::loader::Loader;
@@ -23,8 +24,7 @@ use crate::core::query::{Imported, Ingested, Outcome, Query, View};
 use crate::core::site::Site;
 use crate::domain::command::{IncrementBatch, NewMember};
 use crate::domain::limits::{
-    BACKGROUND_RECORDS_PER_TURN, DISK_RESERVE_BYTES, IMPORTS_AT_ONCE_MAX, MEMBERS_HOT_MAX,
-    SITE_MAILBOX_MAX,
+    BACKGROUND_RECORDS_PER_TURN, IMPORTS_AT_ONCE_MAX, MEMBERS_HOT_MAX, SITE_MAILBOX_MAX,
 };
 use crate::domain::{Command, Commit, MemberId, MemberOrdinal, Timestamp};
 use crate::journal::{Journal, SiteLog};
@@ -40,8 +40,8 @@ pub struct SiteOptions {
     pub members_hot_max: usize,
     /// Pace of counter reports.
     pub report_pace_ms: u64,
-    /// Where the disk's free space is read; `None` to leave it alone.
-    pub data_dir: Option<std::path::PathBuf>,
+    /// What stays free of the disk; `None` to leave it alone.
+    pub disk: Option<DiskReserve>,
 }
 
 impl Default for SiteOptions {
@@ -50,7 +50,7 @@ impl Default for SiteOptions {
             checkpoint_log_bytes_max: 128 * 1_024 * 1_024,
             members_hot_max: MEMBERS_HOT_MAX,
             report_pace_ms: 1_000,
-            data_dir: None,
+            disk: None,
         }
     }
 }
@@ -230,9 +230,10 @@ impl SiteSupervisor {
     }
 
     fn check_disk(&self) {
-        let Some(data_dir) = &self.shared.options.data_dir else { return };
-        let Ok(disk) = rustix::fs::statvfs(data_dir) else { return };
-        let is_full = disk.f_bavail * disk.f_frsize < DISK_RESERVE_BYTES;
+        let Some(Ok(is_full)) = self.shared.options.disk.as_ref().map(DiskReserve::is_touched)
+        else {
+            return;
+        };
         self.shared.machine.borrow_mut().set_disk_is_full(is_full);
     }
 
@@ -280,6 +281,7 @@ impl SiteSupervisor {
             return;
         }
         self.rebuilding = true;
+        self.core.set_rebuilding(true);
         let id = self.shared.machine.borrow().id();
         tracing::error!(site = %id, why, "site {id} is rebuilt: {why}");
         self.shared.machine.borrow_mut().discard();
@@ -302,6 +304,7 @@ impl SiteSupervisor {
                 let mut machine = supervisor.shared.machine.borrow_mut();
                 machine.replace(recovered.site, recovered.at);
                 supervisor.rebuilding = false;
+                supervisor.core.set_rebuilding(false);
                 metrics::counter!("site_rebuilds_total").increment(1);
             }
             Ok(Err(error)) => give_up(&error.to_string()),
@@ -343,6 +346,7 @@ impl Actor for SiteSupervisor {
 
     fn started(&mut self, context: &mut Context<Self>) {
         context.set_mailbox_capacity(SITE_MAILBOX_MAX);
+        self.check_disk();
         context.run_interval(TICK, |supervisor, context| supervisor.tick(context));
         let failures = self.shared.machine.borrow().log().failures();
         let watch = async_watch(failures, context.address());

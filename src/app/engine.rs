@@ -8,12 +8,14 @@ use super::StartError;
 use super::admin::{Admin, Verify};
 use super::deliveries::{Deliveries, Running};
 use super::front::ProcessFront;
+use super::health::Health;
 use super::life::Life;
 use super::live_ports::LivePorts;
 use super::sites::{OpenSite, Sites};
 use super::verifier;
 use crate::actors::clock::{Clock, SystemClock};
 use crate::actors::data_dir::{DataDir, Stage};
+use crate::actors::disk::DiskReserve;
 use crate::actors::registry::{Registry, StartSite};
 use crate::actors::runtime::{RuntimeParts, SiteRuntime};
 use crate::actors::site::SiteOptions;
@@ -45,6 +47,7 @@ pub struct Engine {
     writer: Arc<Writer>,
     verify: Verify,
     deliveries: Option<Running>,
+    disk: DiskReserve,
 }
 
 impl Engine {
@@ -54,6 +57,7 @@ impl Engine {
         purpose: Purpose,
     ) -> Result<Engine, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let disk = DiskReserve::new(data_dir.path().to_owned(), config.disk_reserve_bytes);
         let journal = open_journal(data_dir.path().to_owned(), clock.clone()).await?;
         data_dir.check_journal(journal.incarnation())?;
         let vault = open_vault(&data_dir)?;
@@ -65,7 +69,7 @@ impl Engine {
         };
         let runtime = match (purpose, store.clone()) {
             (Purpose::Serve, Some(store)) => {
-                Some(open_runtime(config, &data_dir, &journal, &writer, &clock, store)?)
+                Some(open_runtime(config, &disk, &journal, &writer, &clock, store)?)
             }
             (Purpose::Serve | Purpose::Verify | Purpose::LookAfter, _) => None,
         };
@@ -83,7 +87,18 @@ impl Engine {
         let registry = opened.map_err(|reason| StartError::Registry { place, reason })?;
         let verify = verifier::verifier(registry.clone(), journal.clone(), store);
         let deliveries = running;
-        Ok(Engine { data_dir, journal, registry, clock, vault, guard, writer, verify, deliveries })
+        Ok(Engine {
+            data_dir,
+            journal,
+            registry,
+            clock,
+            vault,
+            guard,
+            writer,
+            verify,
+            deliveries,
+            disk,
+        })
     }
 
     pub fn admin(&self) -> Admin {
@@ -97,7 +112,7 @@ impl Engine {
             guard: self.guard.clone(),
             vault: self.vault.clone(),
             metrics,
-            life,
+            health: Health { life, registry: self.registry.clone(), disk: self.disk.clone() },
         }
     }
 
@@ -164,7 +179,7 @@ async fn open_store(data_dir: &DataDir) -> Result<Arc<SnapshotStore>, StartError
 /// What sites run on: the snapshots, their thread, and a pool of arbiters.
 fn open_runtime(
     config: &Config,
-    data_dir: &DataDir,
+    disk: &DiskReserve,
     journal: &Arc<dyn Journal>,
     writer: &Arc<Writer>,
     clock: &Arc<dyn Clock>,
@@ -179,7 +194,7 @@ fn open_runtime(
         options: SiteOptions {
             checkpoint_log_bytes_max: config.checkpoint_log_bytes_max,
             members_hot_max: config.members_hot_max,
-            data_dir: Some(data_dir.path().to_owned()),
+            disk: Some(disk.clone()),
             ..SiteOptions::default()
         },
         arbiters: config.worker_count(),

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use futures_util::future::LocalBoxFuture;
 use uuid::Uuid;
 
-use super::life::Life;
+use super::health::Health;
 use super::sites::{OpenSite, Sites};
 use crate::actors::clock::Clock;
 use crate::actors::handle::{CallError, Caller, SiteHandle};
 use crate::domain::{EndpointId, MemberId, SiteId, Timestamp};
 use crate::http::Front;
-use crate::http::front::{EndpointSecret, IssuedToken, RecordsFault, RecordsPage};
+use crate::http::front::{EndpointSecret, IssuedToken, RecordsFault, RecordsPage, Unready};
 use crate::journal::JournalError;
 use crate::telemetry::Metrics;
 use crate::webhook::guard::Guard;
@@ -24,7 +24,7 @@ pub struct ProcessFront {
     pub guard: Guard,
     pub vault: Vault,
     pub metrics: Metrics,
-    pub life: Life,
+    pub health: Health,
 }
 
 impl Front for ProcessFront {
@@ -79,8 +79,8 @@ impl Front for ProcessFront {
         self.metrics.render()
     }
 
-    fn readiness(&self) -> Result<(), String> {
-        self.life.readiness()
+    fn unready(&self) -> Vec<Unready> {
+        self.health.unready()
     }
 
     fn now(&self) -> Timestamp {

@@ -40,13 +40,8 @@ impl Life {
         tracing::info!("draining");
     }
 
-    /// Why requests should not be sent here now, if they should not.
-    pub fn readiness(&self) -> Result<(), String> {
-        match *self.stage.borrow() {
-            Stage::Starting => Err("starting".to_owned()),
-            Stage::Serving => Ok(()),
-            Stage::Draining => Err("draining".to_owned()),
-        }
+    pub fn stage(&self) -> Stage {
+        *self.stage.borrow()
     }
 }
 

@@ -179,6 +179,8 @@ pub const PAGE_IN_ROUNDS_MAX: usize = 8;
 pub const PANICS_PER_KIND_MAX: u32 = 3;
 /// Free bytes below which changes are refused; far more than all that may be in flight.
 pub const DISK_RESERVE_BYTES: u64 = 512 * 1_024 * 1_024;
+/// The least that an operator may choose: what is in flight of a few sites, and a log file.
+pub const DISK_RESERVE_BYTES_MIN: u64 = 4 * IN_FLIGHT_BYTES_MAX as u64;
 /// Imports of one site that run side by side.
 pub const IMPORTS_AT_ONCE_MAX: usize = 16;
 /// Commands and questions of one site that wait for parts to be read.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::access::Access;
 use super::configure;
-use super::front::{EndpointSecret, Front, IssuedToken, RecordsFault, RecordsPage};
+use super::front::{EndpointSecret, Front, IssuedToken, RecordsFault, RecordsPage, Unready};
 use super::routes::table;
 use crate::actors::handle::{Caller, Role, SiteHandle};
 use crate::domain::{AppId, EndpointId, KeyId, MemberId, SiteId, Timestamp, WrittenRecord};
@@ -61,8 +61,12 @@ impl Front for StoppedFront {
     fn metrics_text(&self) -> String {
         "up 1\n".to_owned()
     }
-    fn readiness(&self) -> Result<(), String> {
-        Err("the log is being replayed".to_owned())
+    fn unready(&self) -> Vec<Unready> {
+        let detail = |text: &str| text.to_owned();
+        vec![
+            Unready { code: "DISK_FULL", detail: detail("no room") },
+            Unready { code: "REBUILDING", detail: detail("1 of 2 sites is being rebuilt") },
+        ]
     }
     fn now(&self) -> Timestamp {
         Timestamp::from_unix_ms(0)
@@ -179,7 +183,23 @@ async fn the_public_routes_answer_without_a_credential() {
     for path in ["/", "/ui/app.js", "/ui/style.css", "/livez", "/metrics", "/openapi.json"] {
         assert_eq!(send(request(&Method::GET, path, "")).await.status(), 200, "{path}");
     }
-    let ready = status_and_code(request(&Method::GET, "/readyz", "")).await;
-    assert_eq!(ready, (503, "NOT_READY".to_owned()));
     assert_eq!(send(request(&Method::GET, "/ui/secret", "")).await.status(), 404);
+}
+
+#[actix_web::test]
+async fn a_process_that_is_not_ready_names_every_reason() {
+    let response = send(request(&Method::GET, "/readyz", "")).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        response.headers().get("content-type").map(|value| value.as_bytes()),
+        Some(&b"application/problem+json"[..])
+    );
+    let body = to_bytes(response.into_body()).await.expect("a body");
+    let body: Value = serde_json::from_slice(&body).expect("a problem");
+    let error = &body["details"]["applicationError"];
+    assert_eq!(error["code"], "NOT_READY");
+    assert_eq!(body["detail"], "no room; 1 of 2 sites is being rebuilt");
+    let reasons = &error["data"]["reasons"];
+    assert_eq!(reasons[0], serde_json::json!({"code": "DISK_FULL", "detail": "no room"}));
+    assert_eq!(reasons[1]["code"], "REBUILDING");
 }

@@ -26,10 +26,17 @@ pub trait Front: Send + Sync + 'static {
     fn check_receiver(&self, url: String) -> LocalBoxFuture<'static, Result<(), String>>;
     /// All metrics in the Prometheus text format.
     fn metrics_text(&self) -> String;
-    /// Why requests should not be sent here now, if they should not.
-    fn readiness(&self) -> Result<(), String>;
+    /// Everything for which requests should not be sent here now; nothing where they should.
+    fn unready(&self) -> Vec<Unready>;
     fn now(&self) -> Timestamp;
     fn new_uuid(&self) -> Uuid;
+}
+
+/// One reason to stay away for now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unready {
+    pub code: &'static str,
+    pub detail: String,
 }
 
 pub struct IssuedToken {

@@ -1,9 +1,10 @@
 //! What operators and their tools ask: alive, ready, metrics, the API document.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::call::{Call, Kind, Reply};
 use super::error::Problem;
+use super::front::Unready;
 use super::openapi;
 
 pub async fn live(_call: Call) -> Result<Reply, Problem> {
@@ -11,10 +12,19 @@ pub async fn live(_call: Call) -> Result<Reply, Problem> {
 }
 
 pub async fn ready(call: Call) -> Result<Reply, Problem> {
-    match call.front.readiness() {
-        Ok(()) => Reply::stateless(Kind::Json, json!({"status": "ready"}).to_string()),
-        Err(reason) => Err(Problem::unavailable("NOT_READY", &reason)),
+    match call.front.unready() {
+        none if none.is_empty() => {
+            Reply::stateless(Kind::Json, json!({"status": "ready"}).to_string())
+        }
+        reasons => Err(not_ready(&reasons)),
     }
+}
+
+fn not_ready(reasons: &[Unready]) -> Problem {
+    let details: Vec<&str> = reasons.iter().map(|reason| reason.detail.as_str()).collect();
+    let coded = reasons.iter().map(|it| json!({"code": it.code, "detail": it.detail}));
+    Problem::unavailable("NOT_READY", &details.join("; "))
+        .with("reasons", Value::Array(coded.collect()))
 }
 
 pub async fn metrics(call: Call) -> Result<Reply, Problem> {

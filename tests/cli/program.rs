@@ -79,7 +79,13 @@ impl Desk {
 
     /// A server on a free port that accepts.
     pub fn start(&self) -> Server {
-        let mut child = self.command(&["--listen", "127.0.0.1:0"]).spawn().unwrap();
+        self.start_with(&[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(&self, arguments: &[&str]) -> Server {
+        let arguments = [&["--listen", "127.0.0.1:0"], arguments].concat();
+        let mut child = self.command(&arguments).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || {

@@ -37,13 +37,14 @@ pub struct Bench {
     knobs: Knobs,
     site: SiteId,
     runtime: Option<SiteRuntime>,
+    snapshots: Option<SnapshotThread>,
 }
 
 impl Bench {
     pub fn new(knobs: Knobs) -> Bench {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let (journal, site) = (Arc::new(Memory::new(7)), SiteId::from_u128(1));
-        Bench { directory, journal, knobs, site, runtime: None }
+        Bench { directory, journal, knobs, site, runtime: None, snapshots: None }
     }
 
     pub async fn start(&mut self) -> SiteHandle {
@@ -52,11 +53,13 @@ impl Bench {
                 .expect("the snapshots open");
         assert!(findings.is_empty(), "{findings:?}");
         let journal: Arc<dyn Journal> = self.journal.clone();
+        let snapshots = SnapshotThread::start().expect("the snapshot thread starts");
+        self.snapshots = Some(snapshots.clone());
         let runtime = SiteRuntime::new(RuntimeParts {
             writer: Writer::start(journal.clone(), WriterOptions::default()),
             journal,
             store: Arc::new(store),
-            snapshots: SnapshotThread::start().expect("the snapshot thread starts"),
+            snapshots,
             clock: Arc::new(SystemClock::start()),
             options: SiteOptions {
                 checkpoint_log_bytes_max: self.knobs.checkpoint_log_bytes_max,
@@ -79,6 +82,30 @@ impl Bench {
 
     pub fn fail_next_append(&self) {
         self.journal.fail_next([Failure::Unavailable]);
+    }
+
+    /// Keeps the snapshots' thread, and with it every rebuild, waiting until the answer is dropped.
+    pub async fn hold_rebuilds(&self) -> std::sync::mpsc::Sender<()> {
+        let (held, released) = std::sync::mpsc::channel::<()>();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let snapshots = self.snapshots.clone().expect("it was started before");
+        let holding = move |_: &tokio::runtime::Runtime| {
+            begun.send(()).expect("somebody waits for it");
+            // It ends with an error: the sender is dropped, nothing is ever sent.
+            released.recv().ok();
+        };
+        actix_rt::spawn(async move { snapshots.run(holding).await });
+        has_begun.await.expect("the snapshot thread lives");
+        held
+    }
+
+    /// Waits until the site says so of itself.
+    pub async fn until_rebuilding_is(&self, site: &SiteHandle, expected: bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while site.is_rebuilding() != expected {
+            assert!(Instant::now() < deadline, "rebuilding is not {expected}");
+            tokio::task::yield_now().await;
+        }
     }
 
     pub fn page(&self) -> Page {

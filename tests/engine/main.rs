@@ -117,6 +117,22 @@ async fn a_lost_generation_is_undone_and_the_site_goes_on() {
 }
 
 #[actix_rt::test]
+async fn a_site_tells_that_it_is_being_rebuilt() {
+    let mut bench = Bench::new(Knobs::default());
+    let site = bench.start().await;
+    let ann = bench.member(&site, "ann").await;
+    assert!(!site.is_rebuilding());
+    let held = bench.hold_rebuilds().await;
+    bench.fail_next_append();
+    assert!(site.ingest(batch(&[ann], 5, 1)).await.is_err());
+    bench.until_rebuilding_is(&site, true).await;
+    assert!(site.ingest(batch(&[ann], 5, 1)).await.is_err(), "nobody is answered meanwhile");
+    drop(held);
+    bench.until_rebuilding_is(&site, false).await;
+    assert_eq!(bench.until_accepted(&site, batch(&[ann], 7, 1)).await.accepted, 1);
+}
+
+#[actix_rt::test]
 async fn unknown_members_and_items_are_refused_and_change_nothing() {
     let mut bench = Bench::new(Knobs::default());
     let site = bench.start().await;

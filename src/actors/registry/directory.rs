@@ -60,6 +60,11 @@ impl Directory {
         self.sites.get(&site).and_then(|entry| entry.handle.clone())
     }
 
+    /// Of all sites that run.
+    pub fn handles(&self) -> impl Iterator<Item = &SiteHandle> {
+        self.sites.values().filter_map(|entry| entry.handle.as_ref())
+    }
+
     pub fn contains(&self, site: SiteId) -> bool {
         self.sites.contains_key(&site)
     }
