@@ -69,5 +69,5 @@ export class Fans {
 
 /** The connection broke, was refused, or the site is not ready yet. */
 function isAway(error) {
-  return error.name === 'TypeError' || error.name === 'TimeoutError' || /: 503 /.test(error.message);
+  return ['TypeError', 'TimeoutError'].includes(error.name) || /: 503 /.test(error.message);
 }
