@@ -34,6 +34,7 @@ const GAUGES: &[(&str, &str)] = &[
     ("process_open_fds", "Open file descriptors"),
     ("process_resident_memory_bytes", "Memory held in RAM"),
     ("process_uptime_seconds", "Time since the process started"),
+    ("site_members_active_count", "Members that have an actor and stay in memory"),
     ("webhook_lag_events", "Events that an endpoint is behind"),
 ];
 const HISTOGRAMS: &[(&str, &str)] = &[

@@ -1,6 +1,7 @@
 //! Drives one checkpoint: turns that copy, the snapshot thread that writes, the journal that is
 //! trimmed behind it.
 
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
@@ -31,7 +32,10 @@ pub enum CheckpointError {
 }
 
 /// The snapshot thread's side, handed back and forth.
-type Writing = Arc<Mutex<Option<CheckpointWriter>>>;
+type Writer = Arc<Mutex<Option<CheckpointWriter>>>;
+
+/// What was handed to the snapshot thread.
+type Writing<'r> = Pin<Box<dyn Future<Output = Result<(), CheckpointError>> + 'r>>;
 
 /// Brings the older slot up to date and trims the journal behind the slot that is older then.
 pub async fn checkpoint(shared: Rc<Shared>) -> Result<(), CheckpointError> {
@@ -52,7 +56,7 @@ struct Run {
     generation: u64,
     slot: SlotIndex,
     ground: Ground,
-    writing: Writing,
+    writing: Writer,
 }
 
 impl Run {
@@ -62,7 +66,7 @@ impl Run {
         let slot = site.next_slot();
         let ground = if site.slot_is_void(slot) { Ground::Void } else { Ground::Older };
         let generation = machine.generation();
-        Ok(Run { shared: shared.clone(), generation, slot, ground, writing: Writing::default() })
+        Ok(Run { shared: shared.clone(), generation, slot, ground, writing: Writer::default() })
     }
 
     /// A turn of the machine that this run belongs to, and of no later one.
@@ -90,21 +94,29 @@ impl Run {
     async fn copy_all(&self) -> Result<Mark, CheckpointError> {
         self.open_slot().await?;
         let begun = self.turn(Site::begin_checkpoint)?;
-        self.shared.machine.borrow_mut().reset_log_bytes();
+        self.shared.machine.borrow_mut().tail_mut().begin();
         let begin_commit = begun.catalogue.commit;
-        self.durable(begin_commit).await?;
-        self.write_catalogue(begun).await?;
         let mut end_commit = begin_commit;
+        self.write_catalogue(begun).await?;
+        // A slice is written while the next one is copied. What is written before it is durable
+        // does no harm: the slot was given up and has no mark.
+        let mut before: Option<Writing<'_>> = None;
         loop {
             let slice = self.turn(|site| site.copy_slice(CHECKPOINT_SLICE_PARTS))?;
             let is_last = slice.is_last;
             end_commit = end_commit.max(slice.commit);
-            self.durable(slice.commit).await?;
-            self.write_slice(slice).await?;
+            let writing = Box::pin(self.write_slice(slice));
+            if let Some(before) = before.replace(writing) {
+                before.await?;
+            }
             if is_last {
                 break;
             }
         }
+        if let Some(last) = before {
+            last.await?;
+        }
+        self.durable(end_commit).await?;
         let taken_at_ms = self.shared.machine.borrow().now().unix_ms;
         let generation = self.generation;
         let (entries, checksum, format) = (0, 0, crate::snapshot::values::FORMAT);
@@ -140,20 +152,24 @@ impl Run {
         self.write(move |writer| writer.catalogue(&begun)).await
     }
 
-    async fn write_slice(&self, slice: Slice) -> Result<(), CheckpointError> {
-        self.write(move |writer| writer.slice(&slice.copied)).await
+    fn write_slice(
+        &self,
+        slice: Slice,
+    ) -> impl Future<Output = Result<(), CheckpointError>> + use<> {
+        self.write(move |writer| writer.slice(&slice.copied))
     }
 
-    async fn write(
-        &self,
-        job: impl FnOnce(&mut CheckpointWriter) -> Result<(), SnapshotError> + Send + 'static,
-    ) -> Result<(), CheckpointError> {
+    /// Begins to write at once; the outcome may be waited for later.
+    fn write<J>(&self, job: J) -> impl Future<Output = Result<(), CheckpointError>> + use<J>
+    where
+        J: FnOnce(&mut CheckpointWriter) -> Result<(), SnapshotError> + Send + 'static,
+    {
         let writing = self.writing.clone();
         let written = self.shared.snapshots.run(move |_| {
             let mut writing = writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             writing.as_mut().map_or(Ok(()), job)
         });
-        Ok(written.await??)
+        async move { Ok(written.await??) }
     }
 
     /// Sets the mark, makes the slot the current one, lets the log and the memory go.
@@ -168,10 +184,13 @@ impl Run {
             return Err(error.into());
         }
         let EndedCheckpoint { trim_up_to, mut copied } = self.turn(Site::end_checkpoint)?;
-        self.trim(trim_up_to).await?;
+        self.shared.machine.borrow_mut().tail_mut().complete();
+        // Memory is given back before the log is: whoever waits for it goes on sooner.
         while !self.turn(|site| site.settle_slice(&mut copied, SETTLE_PARTS_PER_TURN))? {
             tokio::task::yield_now().await;
         }
+        self.shared.checkpoint_ended.notify_waiters();
+        self.trim(trim_up_to).await?;
         metrics::counter!("site_checkpoints_total").increment(1);
         let site = self.shared.machine.borrow().id();
         tracing::info!(%site, begin = mark.begin_commit, "site {site} is in a snapshot");

@@ -41,6 +41,7 @@ async fn import_slice(
 ) -> Result<(), CallError> {
     tokio::task::yield_now().await;
     wait_for_room(shared).await?;
+    let mut brought = Vec::new();
     for _ in 0..PAGE_IN_ROUNDS_MAX {
         let outcome = {
             let mut machine = shared.machine.borrow_mut();
@@ -54,19 +55,25 @@ async fn import_slice(
                 }
                 all.ids.extend(intake.answer.ids);
                 all.errors.extend(intake.answer.errors);
+                shared.let_go(&brought);
                 return Ok(());
             }
-            Err(missing) => shared.bring_in(&missing).await?,
+            Err(mut missing) => {
+                shared.bring_in(&missing).await?;
+                brought.append(&mut missing);
+            }
         }
     }
+    shared.let_go(&brought);
     Err(CallError::Busy)
 }
 
-/// An import waits for the writer instead of being refused half-way.
+/// An import waits for the writer and for the snapshots instead of being refused half-way.
 async fn wait_for_room(shared: &Rc<Shared>) -> Result<(), CallError> {
     loop {
         let admitted = shared.machine.borrow().admit();
         match admitted {
+            Ok(()) if shared.lags() => shared.checkpoint_ended.notified().await,
             Ok(()) => return Ok(()),
             Err(CallError::Busy) => {
                 let log = shared.machine.borrow().log().clone();

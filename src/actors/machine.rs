@@ -9,10 +9,12 @@ use tokio::sync::oneshot;
 
 use super::clock::Clock;
 use super::handle::{Answer, CallError};
+use super::log_tail::LogTail;
 use crate::core::site::Site;
 use crate::domain::limits::{IN_FLIGHT_BYTES_MAX, PANICS_PER_KIND_MAX};
 use crate::domain::{Commit, Refusal, SiteId, Timestamp};
 use crate::journal::SiteLog;
+use crate::snapshot::recovery::Recovered;
 
 pub type Reply<T> = oneshot::Sender<Result<Answer<T>, CallError>>;
 
@@ -25,8 +27,7 @@ pub struct Machine {
     clock: Arc<dyn Clock>,
     generation: u64,
     disk_is_full: bool,
-    /// Bytes handed to the log since the last checkpoint began.
-    log_bytes: usize,
+    tail: LogTail,
     panics: HashMap<&'static str, u32>,
 }
 
@@ -47,8 +48,8 @@ impl From<CallError> for TurnFailure {
 impl Machine {
     pub fn new(site: Site, log: SiteLog, clock: Arc<dyn Clock>, generation: u64) -> Machine {
         let (id, site) = (site.id(), Some(site));
-        let (disk_is_full, log_bytes, panics) = (false, 0, HashMap::new());
-        Machine { id, site, log, clock, generation, disk_is_full, log_bytes, panics }
+        let (disk_is_full, tail, panics) = (false, LogTail::default(), HashMap::new());
+        Machine { id, site, log, clock, generation, disk_is_full, tail, panics }
     }
 
     pub fn id(&self) -> SiteId {
@@ -75,12 +76,12 @@ impl Machine {
         self.disk_is_full = is_full;
     }
 
-    pub fn log_bytes(&self) -> usize {
-        self.log_bytes
+    pub fn tail(&self) -> &LogTail {
+        &self.tail
     }
 
-    pub fn reset_log_bytes(&mut self) {
-        self.log_bytes = 0;
+    pub fn tail_mut(&mut self) -> &mut LogTail {
+        &mut self.tail
     }
 
     /// May a change be taken in now?
@@ -127,7 +128,7 @@ impl Machine {
 
     /// Hands a commit to the writer; nothing of it leaves the process before it is durable.
     pub fn submit(&mut self, commit: Arc<Commit>) {
-        self.log_bytes += commit.bytes_estimate();
+        self.tail.grow(commit.bytes_estimate() as u64);
         self.log.submit(self.generation, commit);
     }
 
@@ -163,10 +164,11 @@ impl Machine {
     }
 
     /// A rebuilt state takes over; everything of the generation before is lost.
-    pub fn replace(&mut self, site: Site, at: crate::journal::Position) {
+    pub fn replace(&mut self, recovered: Recovered) {
         self.generation += 1;
-        self.log.present(self.generation, at);
-        (self.site, self.log_bytes) = (Some(site), 0);
+        self.log.present(self.generation, recovered.at);
+        self.tail = LogTail::replayed(recovered.replayed_bytes);
+        self.site = Some(recovered.site);
     }
 }
 

@@ -10,6 +10,7 @@ pub mod keys;
 pub mod live;
 pub mod live_site;
 pub mod loader;
+pub mod log_tail;
 pub mod machine;
 pub mod member;
 pub mod registry;

@@ -100,6 +100,7 @@ impl SiteRuntime {
             snapshots: self.snapshots.clone(),
             options: self.options.clone(),
             core: core.clone(),
+            replayed_bytes: recovered.replayed_bytes,
         };
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         let arbiter = &self.arbiters[next % self.arbiters.len()];

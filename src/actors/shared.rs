@@ -4,6 +4,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use tokio::sync::Notify;
+
 use super::handle::CallError;
 use super::loader::Loader;
 use super::machine::{Machine, Reply, TurnFailure, send};
@@ -14,7 +16,7 @@ use crate::core::query::{Outcome, Query, View};
 use crate::core::turn::Step;
 use crate::core::views::Look;
 use crate::domain::Command;
-use crate::domain::limits::{LOADS_AT_ONCE_MAX, PAGE_IN_ROUNDS_MAX};
+use crate::domain::limits::{CHECKPOINT_LAG_FACTOR_MAX, LOADS_AT_ONCE_MAX, PAGE_IN_ROUNDS_MAX};
 use crate::journal::Journal;
 use crate::snapshot::values::slot_of;
 
@@ -29,6 +31,8 @@ pub struct Shared {
     pub loads: Cell<usize>,
     /// The current slot was read whole since the start.
     pub is_proven: Cell<bool>,
+    /// Told whenever a checkpoint is over, well or not.
+    pub checkpoint_ended: Notify,
 }
 
 /// How far a command or a question came without waiting.
@@ -147,9 +151,17 @@ impl Shared {
         send(reply, Err(CallError::Busy));
     }
 
-    fn let_go(&self, keys: &[PartKey]) {
+    /// Drops from memory what the current snapshot holds in its newest state.
+    pub fn let_go(&self, keys: &[PartKey]) {
         let outcome = self.machine.borrow_mut().guarded("page out", |site, _| site.page_out(keys));
         outcome.unwrap_or_else(|failure| drop(self.failed(failure)));
+    }
+
+    /// True while bulk work has to wait: too much of it is in no snapshot yet.
+    pub fn lags(&self) -> bool {
+        let growth = self.options.checkpoint_log_bytes_max as u64;
+        let lag_max = growth.saturating_mul(CHECKPOINT_LAG_FACTOR_MAX);
+        self.machine.borrow().tail().lag() > lag_max
     }
 
     /// Reads parts that are missing and hands them to the machine.

@@ -1,21 +1,24 @@
 //! The site supervisor: owns a site's machine, activates and passivates member actors, runs the
 //! ingest lane and the site's timers, rebuilds after a failure.
 
+mod checkpoints;
+mod ingest;
+
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
-use super::checkpointer;
 use super::clock::Clock;
 use super::disk::DiskReserve;
 use super::handle::{CallError, HandleCore};
 use super::import;
 use super::loader::Loader;
+use super::log_tail::LogTail;
 use super::machine::{Machine, Reply, send};
 use super::member::{MemberActor, Passivate, Turn};
 use super::shared::Shared;
@@ -66,6 +69,8 @@ pub struct SiteParts {
     pub snapshots: SnapshotThread,
     pub options: SiteOptions,
     pub core: Arc<HandleCore>,
+    /// What was replayed when the site was recovered.
+    pub replayed_bytes: u64,
 }
 
 pub struct SiteSupervisor {
@@ -74,6 +79,8 @@ pub struct SiteSupervisor {
     members: HashMap<u32, Active, foldhash::fast::RandomState>,
     ticks: u64,
     imports: Rc<Cell<usize>>,
+    /// Batches that wait, in order, until the snapshots have caught up.
+    ingests: VecDeque<Ingest>,
     checkpointing: Rc<Cell<bool>>,
     rebuilding: bool,
 }
@@ -147,7 +154,8 @@ pub struct Inspect(pub Box<dyn FnOnce(Option<&Site>) + Send>);
 impl SiteSupervisor {
     pub fn new(parts: SiteParts) -> SiteSupervisor {
         let loader = Loader::new(parts.store, parts.site.id());
-        let machine = Machine::new(parts.site, parts.log, parts.clock, parts.generation);
+        let mut machine = Machine::new(parts.site, parts.log, parts.clock, parts.generation);
+        *machine.tail_mut() = LogTail::replayed(parts.replayed_bytes);
         let shared = Rc::new(Shared {
             machine: RefCell::new(machine),
             loader,
@@ -157,6 +165,7 @@ impl SiteSupervisor {
             rebuild: Rc::new(Cell::new(None)),
             loads: Cell::new(0),
             is_proven: Cell::new(false),
+            checkpoint_ended: Notify::new(),
         });
         SiteSupervisor {
             shared,
@@ -164,6 +173,7 @@ impl SiteSupervisor {
             members: HashMap::default(),
             ticks: 0,
             imports: Rc::new(Cell::new(0)),
+            ingests: VecDeque::new(),
             checkpointing: Rc::new(Cell::new(false)),
             rebuilding: false,
         }
@@ -216,10 +226,13 @@ impl SiteSupervisor {
         if self.ticks.is_multiple_of(report_ticks) {
             self.report_counters();
         }
-        let log_bytes = self.shared.machine.borrow().log_bytes();
-        if log_bytes >= self.shared.options.checkpoint_log_bytes_max {
+        if self.is_checkpoint_due() {
             self.start_checkpoint(None);
         }
+        self.take_in_waiting();
+        let site = self.shared.machine.borrow().id().to_string();
+        let active = metrics::gauge!("site_members_active_count", "site" => site);
+        active.set(self.members.len() as f64);
     }
 
     fn follow_listeners(&self) {
@@ -256,25 +269,6 @@ impl SiteSupervisor {
         background(&self.shared, turn);
     }
 
-    fn start_checkpoint(&self, told: Option<oneshot::Sender<bool>>) {
-        if self.checkpointing.replace(true) {
-            return;
-        }
-        let (shared, checkpointing) = (self.shared.clone(), self.checkpointing.clone());
-        actix_rt::spawn(async move {
-            let outcome = checkpointer::checkpoint(shared.clone()).await;
-            if let Err(error) = &outcome {
-                let site = shared.machine.borrow().id();
-                tracing::warn!(%site, %error, "checkpoint of site {site} failed: {error}");
-                shared.machine.borrow_mut().reset_log_bytes();
-            }
-            checkpointing.set(false);
-            if let Some(told) = told {
-                told.send(outcome.is_ok()).unwrap_or_default();
-            }
-        });
-    }
-
     /// Throws the state away and builds it again from what is durable.
     fn rebuild(&mut self, why: &'static str, context: &mut Context<Self>) {
         if self.rebuilding {
@@ -302,7 +296,7 @@ impl SiteSupervisor {
         context.spawn(recovering.into_actor(self).map(|outcome, supervisor, _| match outcome {
             Ok(Ok(recovered)) => {
                 let mut machine = supervisor.shared.machine.borrow_mut();
-                machine.replace(recovered.site, recovered.at);
+                machine.replace(recovered);
                 supervisor.rebuilding = false;
                 supervisor.core.set_rebuilding(false);
                 metrics::counter!("site_rebuilds_total").increment(1);
@@ -409,28 +403,6 @@ impl Handler<Ask> for SiteSupervisor {
     }
 }
 
-impl Handler<Ingest> for SiteSupervisor {
-    type Result = ();
-
-    fn handle(&mut self, message: Ingest, _: &mut Context<Self>) {
-        let Ingest { batch, reply } = message;
-        let mut machine = self.shared.machine.borrow_mut();
-        if let Err(error) = machine.admit() {
-            return send(reply, Err(error));
-        }
-        match machine.guarded("ingest", |site, now| site.ingest(batch, now)) {
-            Err(failure) => send(reply, Err(self.shared.failed(failure))),
-            Ok(Err(refusal)) => machine.refuse(reply, refusal),
-            Ok(Ok(intake)) => {
-                if let Some(commit) = intake.commit {
-                    machine.submit(commit);
-                }
-                machine.answer(reply, intake.answer);
-            }
-        }
-    }
-}
-
 impl Handler<Import> for SiteSupervisor {
     type Result = ();
 
@@ -448,14 +420,6 @@ impl Handler<Import> for SiteSupervisor {
             }
             imports.set(imports.get() - 1);
         });
-    }
-}
-
-impl Handler<CheckpointNow> for SiteSupervisor {
-    type Result = ();
-
-    fn handle(&mut self, message: CheckpointNow, _: &mut Context<Self>) {
-        self.start_checkpoint(Some(message.0));
     }
 }
 

@@ -33,11 +33,12 @@ impl SnapshotThread {
         Ok(SnapshotThread { jobs })
     }
 
-    /// Runs `job` after those that wait already.
-    pub async fn run<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&Runtime) -> T + Send + 'static,
-    ) -> Result<T, JobLost> {
+    /// Runs `job` after those that wait already, whether or not its outcome is waited for at once.
+    pub fn run<T, J>(&self, job: J) -> impl Future<Output = Result<T, JobLost>> + use<T, J>
+    where
+        T: Send + 'static,
+        J: FnOnce(&Runtime) -> T + Send + 'static,
+    {
         let (done, told) = oneshot::channel();
         let boxed: Job = Box::new(move |runtime| {
             if let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| job(runtime))) {
@@ -45,7 +46,10 @@ impl SnapshotThread {
                 done.send(outcome).map_err(drop).unwrap_or_default();
             }
         });
-        self.jobs.try_send(boxed).map_err(|_| JobLost)?;
-        told.await.map_err(|_| JobLost)
+        let sent = self.jobs.try_send(boxed);
+        async move {
+            sent.map_err(|_| JobLost)?;
+            told.await.map_err(|_| JobLost)
+        }
     }
 }

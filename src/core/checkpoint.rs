@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::domain::AppId;
 use crate::domain::event::MemberFacts;
+use crate::domain::limits::CHECKPOINT_BLOCK_PARTS;
 
 use super::counters::Counter;
 use super::entries::CleanParts;
@@ -159,7 +160,8 @@ pub struct Begun {
     pub windows: Vec<(AppId, WindowCopy)>,
 }
 
-/// One slice: to be stored once `commit` is durable. `is_last` ends the copying.
+/// One slice: may be stored at once, but no slot with it is complete before `commit` is durable.
+/// `is_last` ends the copying.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Slice {
     pub commit: u64,
@@ -189,6 +191,11 @@ impl Site {
     /// True when the slot holds nothing to build upon, so that it must be emptied first.
     pub fn slot_is_void(&self, slot: SlotIndex) -> bool {
         self.stamps.begins[slot as usize] == 0
+    }
+
+    /// True while one snapshot is complete and the other one is lost or was never made.
+    pub fn has_one_snapshot(&self) -> bool {
+        self.stamps.current.is_some() && self.slot_is_void(self.next_slot())
     }
 
     pub fn begin_checkpoint(&mut self) -> Begun {
@@ -235,19 +242,28 @@ impl Site {
         }
     }
 
-    /// Copies about `parts_max` values. Call in a turn of its own until the slice is the last one.
+    /// Copies what costs about as much as `parts_max` parts. Call in a turn of its own until the
+    /// slice is the last one.
     pub fn copy_slice(&mut self, parts_max: usize) -> Slice {
         let mut running = self.stamps.running.take().expect("a checkpoint runs");
         let mut copied = Vec::new();
-        while copied.len() < parts_max && running.next_member_block < running.member_blocks {
+        let mut blocks = 0;
+        let is_full = |copied: &Vec<Copied>, blocks: usize| {
+            copied.len() + blocks * CHECKPOINT_BLOCK_PARTS >= parts_max
+        };
+        while !is_full(&copied, blocks) && running.next_member_block < running.member_blocks {
             let block = running.next_member_block;
             running.next_member_block += 1;
+            let before = copied.len();
             self.copy_member_block(&mut running, block, &mut copied);
+            blocks += usize::from(copied.len() > before);
         }
-        while copied.len() < parts_max && running.next_item_block < running.item_blocks {
+        while !is_full(&copied, blocks) && running.next_item_block < running.item_blocks {
             let block = running.next_item_block;
             running.next_item_block += 1;
+            let before = copied.len();
             self.copy_item_block(&mut running, block, &mut copied);
+            blocks += usize::from(copied.len() > before);
         }
         let is_last = running.next_member_block == running.member_blocks
             && running.next_item_block == running.item_blocks;
@@ -427,6 +443,9 @@ impl Site {
             }
         }
         copied.next = end;
+        if end == total {
+            self.entries.shrink();
+        }
         end == total
     }
 

@@ -128,6 +128,21 @@ impl Entries {
     }
 }
 
+/// A table this many times larger than what it holds is made smaller.
+const SPARE_FACTOR: usize = 8;
+/// Tables up to here are not worth it.
+const SPARE_ENTRIES: usize = 16_384;
+
+impl Entries {
+    /// Gives memory back that only a peak needed.
+    pub fn shrink(&mut self) {
+        let len = self.entries.len();
+        if self.entries.capacity() > SPARE_ENTRIES.max(len * SPARE_FACTOR) {
+            self.entries.shrink_to(len * 2);
+        }
+    }
+}
+
 /// A graph as it was stored.
 #[derive(Debug)]
 pub struct Loaded {

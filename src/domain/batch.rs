@@ -64,7 +64,8 @@ impl Commit {
     /// Roughly what the commit will take in the log, for admission and for batching.
     pub fn bytes_estimate(&self) -> usize {
         let changes: usize = self.changes.iter().map(Change::bytes_estimate).sum();
-        32 + self.records.len() * 160 + changes
+        let records: usize = self.records.iter().map(|record| record.bytes_estimate()).sum();
+        32 + records + changes
     }
 
     pub fn last_seq(&self) -> Option<u64> {

@@ -268,3 +268,16 @@ pub struct Record {
     pub touches: super::batch::Touches,
     pub event: Event,
 }
+
+impl Record {
+    /// Roughly what the record takes in the log, or in memory until a snapshot holds what it did,
+    /// whichever is more.
+    pub fn bytes_estimate(&self) -> usize {
+        match &self.event {
+            Event::MemberCreated { facts, .. } | Event::MemberUpdated { facts, .. } => {
+                160 + size_of::<MemberFacts>() + facts.profile.bytes_estimate()
+            }
+            _ => 160,
+        }
+    }
+}

@@ -167,8 +167,23 @@ pub const SNAPSHOT_CLOSE_SECONDS_MAX: u64 = 10;
 pub const SNAPSHOT_DAMAGED_COPIES_MAX: usize = 2;
 /// Bytes of commits that recovery reads at a time.
 pub const RECOVERY_READ_BYTES: usize = 8 * 1_024 * 1_024;
+/// Blocks that recovery has read and not yet taken in.
+pub const RECOVERY_BLOCKS_AHEAD: usize = 256;
 /// Values that one slice of a checkpoint copies in a turn of its own.
 pub const CHECKPOINT_SLICE_PARTS: usize = 512;
+/// What a block of rows costs a slice beyond the value it is, in such values.
+pub const CHECKPOINT_BLOCK_PARTS: usize = 7;
+/// Bulk work waits while a start would have to replay more than this many times the growth after
+/// which a checkpoint begins: that bounds the memory of what is in no snapshot yet, and the start.
+pub const CHECKPOINT_LAG_FACTOR_MAX: u64 = 2;
+/// A site at rest is brought into both snapshots when either is behind by more than this share of
+/// the growth after which a checkpoint begins anyway.
+pub const CHECKPOINT_REST_SHARE: u64 = 8;
+/// A site rests while its log grows by less than this share of it between two looks.
+pub const CHECKPOINT_REST_GROWTH_SHARE: u64 = 1_024;
+pub const CHECKPOINT_REST_MS: u64 = 3_000;
+/// Ingest batches of one site that wait for a checkpoint; one more is told to come later.
+pub const INGESTS_WAITING_MAX: usize = 128;
 /// Parts that are settled or released in one turn after a checkpoint.
 pub const SETTLE_PARTS_PER_TURN: usize = 4_096;
 /// Records of one turn that report counters or work off what is left to do.

@@ -11,6 +11,23 @@ pub struct Profile {
     pub contact: Contact,
 }
 
+impl Profile {
+    /// Roughly what the profile takes in memory.
+    pub fn bytes_estimate(&self) -> usize {
+        let Contact { phones, emails, addresses, custom_fields, .. } = &self.contact;
+        let texts = phones.iter().chain(emails).map(|text| size_of::<String>() + text.len());
+        let fields = custom_fields
+            .iter()
+            .map(|field| size_of::<CustomField>() + field.key.len() + field.value_json.len());
+        let images = self.photo.iter().chain(&self.cover);
+        let images = images.map(|image| image.id.len() + image.url.len());
+        let named = [&self.nickname, &self.title, &self.contact.company, &self.contact.job_title];
+        let named = named.into_iter().flatten().map(String::len);
+        let bytes: usize = texts.chain(fields).chain(images).chain(named).sum();
+        size_of::<Profile>() + bytes + addresses.len() * 2 * size_of::<Address>()
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
     pub first_name: Option<String>,

@@ -1,7 +1,11 @@
 //! Recovery: the newest complete slot that holds together, then the journal's commits after it.
 
 use std::ops::ControlFlow;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::Instant;
 
+use futures_util::future::join;
 use thiserror::Error;
 
 use super::values::{self, CATALOGUE, ITEM_BLOCK, MEMBER_BLOCK, OPERATION_RUN};
@@ -9,8 +13,8 @@ use super::{Cause, Damaged, Key, Mark, Slot, SnapshotError, SnapshotStore};
 use crate::core::parts::Catalogue;
 use crate::core::restore::Restorer;
 use crate::core::site::Site;
-use crate::domain::SiteId;
-use crate::domain::limits::RECOVERY_READ_BYTES;
+use crate::domain::limits::{RECOVERY_BLOCKS_AHEAD, RECOVERY_READ_BYTES};
+use crate::domain::{Commit, SiteId};
 use crate::journal::codec;
 use crate::journal::{Journal, JournalError, Position};
 
@@ -21,6 +25,8 @@ pub struct Recovered {
     /// The slot it was built from, and how many commits were replayed on top.
     pub slot: Option<Slot>,
     pub replayed: u64,
+    /// About what they take in the log.
+    pub replayed_bytes: u64,
 }
 
 #[derive(Debug, Error)]
@@ -46,6 +52,7 @@ pub async fn recover(
     journal: &dyn Journal,
     id: SiteId,
 ) -> Result<Recovered, RecoveryError> {
+    let started = Instant::now();
     let at = journal.position(id).await?;
     let mut why = Vec::new();
     let mut base = None;
@@ -71,6 +78,7 @@ pub async fn recover(
             }
         }
     }
+    let restored = started.elapsed();
     let (slot, mut site) = match base {
         Some((slot, site)) => (Some(slot), site),
         None if at.first_commit <= 1 => (None, Site::new(id)),
@@ -80,8 +88,15 @@ pub async fn recover(
             return Err(RecoveryError::Missing { site: id, first, missing_up_to, why });
         }
     };
-    let replayed = replay(journal, &mut site, at).await?;
-    Ok(Recovered { site, at, slot, replayed })
+    let first = site.commit();
+    let replayed_bytes = replay(journal, &mut site, at).await?;
+    let replayed = site.commit() - first;
+    let (restored, all) = (restored.as_secs_f64(), started.elapsed().as_secs_f64());
+    tracing::info!(
+        site = %id, ?slot, restored, all, replayed, replayed_bytes,
+        "site {id} was read in {restored:.2} s and had replayed {replayed} commits by {all:.2} s"
+    );
+    Ok(Recovered { site, at, slot, replayed, replayed_bytes })
 }
 
 /// A damaged database is moved aside once; if that does not help, recovery cannot go on.
@@ -92,24 +107,45 @@ fn set_aside(store: &SnapshotStore, found: &Damaged) -> Result<(), RecoveryError
     }
 }
 
+/// Applies what the journal holds beyond the site's commit; about how many bytes that was. The next
+/// commits are read and decoded on another thread while these are applied.
 async fn replay(
     journal: &dyn Journal,
     site: &mut Site,
     at: Position,
 ) -> Result<u64, RecoveryError> {
-    let first = site.commit();
-    while site.commit() < at.commit {
-        let commits = journal.read_commits(site.id(), site.commit(), RECOVERY_READ_BYTES).await?;
-        if commits.is_empty() {
-            let detail =
-                format!("no commit follows {}, though {} exists", site.commit(), at.commit);
-            return Err(JournalError::Damaged { site: site.id(), detail }.into());
-        }
-        for commit in &commits {
-            site.replay(commit);
-        }
+    let (id, mut bytes) = (site.id(), 0);
+    let mut commits = read_on(journal, id, site.commit(), at).await?;
+    while let Some(last) = commits.last() {
+        let next = read_on(journal, id, last.number, at);
+        let apply = async {
+            for commit in &commits {
+                site.replay(commit);
+                bytes += commit.bytes_estimate() as u64;
+            }
+        };
+        let (next, ()) = join(next, apply).await;
+        commits = next?;
     }
-    Ok(site.commit() - first)
+    Ok(bytes)
+}
+
+/// The commits after `after`; none only at the journal's end.
+async fn read_on(
+    journal: &dyn Journal,
+    site: SiteId,
+    after: u64,
+    at: Position,
+) -> Result<Vec<Commit>, RecoveryError> {
+    if after >= at.commit {
+        return Ok(Vec::new());
+    }
+    let commits = journal.read_commits(site, after, RECOVERY_READ_BYTES).await?;
+    if commits.is_empty() {
+        let detail = format!("no commit follows {after}, though {} exists", at.commit);
+        return Err(JournalError::Damaged { site, detail }.into());
+    }
+    Ok(commits)
 }
 
 fn restore(store: &SnapshotStore, id: SiteId, slot: Slot, mark: Mark) -> Result<Site, Damaged> {
@@ -157,6 +193,7 @@ fn restore_windows(
     Ok(())
 }
 
+/// Takes every block of a kind. They are read and checked on a thread of their own meanwhile.
 fn scan_blocks(
     store: &SnapshotStore,
     id: SiteId,
@@ -164,18 +201,22 @@ fn scan_blocks(
     kind: u8,
     mut take: impl FnMut(u32, &[u8]) -> Result<(), String>,
 ) -> Result<(), Damaged> {
-    let mut fault = None;
-    store.scan(id, slot, kind, &mut |key, bytes| match take(key.number as u32, &bytes) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(why) => {
-            fault = Some(why);
-            ControlFlow::Break(())
-        }
-    })?;
-    match fault {
-        None => Ok(()),
-        Some(why) => Err(damaged(store, slot, &why)),
-    }
+    let (found, blocks) = sync_channel::<(u32, Vec<u8>)>(RECOVERY_BLOCKS_AHEAD);
+    thread::scope(|scope| {
+        let scanning = scope.spawn(move || {
+            // Whoever takes them stops listening at the first that is wrong.
+            store.scan(id, slot, kind, &mut |key, bytes| match found
+                .send((key.number as u32, bytes))
+            {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            })
+        });
+        let taken = blocks.into_iter().try_for_each(|(block, bytes)| take(block, &bytes));
+        let scanned = scanning.join();
+        scanned.unwrap_or_else(|_| Err(damaged(store, slot, "reading panicked")))?;
+        taken.map_err(|why| damaged(store, slot, &why))
+    })
 }
 
 fn damaged(store: &SnapshotStore, slot: Slot, why: &str) -> Damaged {

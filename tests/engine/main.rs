@@ -1,6 +1,7 @@
 //! Sites as they run: real supervisors and member actors over a real journal and real snapshots.
 
 mod bench_site;
+mod bulk;
 
 use bench_site::{Bench, Knobs};
 use guildhall::core::query::{

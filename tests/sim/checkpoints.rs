@@ -1,4 +1,4 @@
-//! A checkpoint, one step at a time: turns that copy, a slot that is written once what was copied
+//! A checkpoint, one step at a time: turns that copy, a slot that is complete once what was copied
 //! is durable, the log trimmed behind the older slot. May fail or be overtaken anywhere.
 
 use guildhall::core::checkpoint::{Begun, CopiedParts, EndedCheckpoint, Slice};
@@ -39,7 +39,7 @@ impl Shell {
                 (mark.begin, mark.end) = (begun.catalogue.commit, begun.catalogue.commit);
                 Some(Stage::Begun(begun))
             }
-            Stage::Begun(begun) if durable >= mark.begin => {
+            Stage::Begun(begun) => {
                 self.slots.put_catalogue(slot, &begun);
                 Some(Stage::Copying)
             }
@@ -48,12 +48,12 @@ impl Shell {
                 mark.end = mark.end.max(slice.commit);
                 Some(Stage::Copied(slice))
             }
-            Stage::Copied(slice) if durable >= slice.commit => {
+            Stage::Copied(slice) => {
                 let written = self.slots.put_slice(slot, &slice.copied);
                 let next = if slice.is_last { Stage::Written } else { Stage::Copying };
                 written.is_ok().then_some(next)
             }
-            Stage::Written => {
+            Stage::Written if durable >= mark.end => {
                 self.slots.complete(slot, mark);
                 Some(Stage::Marked)
             }
@@ -75,7 +75,7 @@ impl Shell {
                     false => Some(Stage::Settling(copied)),
                 }
             }
-            waiting @ (Stage::Begun(_) | Stage::Copied(_)) => Some(waiting),
+            Stage::Written => Some(Stage::Written),
         };
         let is_before_mark = matches!(
             next,
