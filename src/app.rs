@@ -13,6 +13,7 @@ mod engine;
 mod first_start;
 mod front;
 mod health;
+mod hook_desk;
 mod life;
 mod live_ports;
 mod sites;

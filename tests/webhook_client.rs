@@ -10,6 +10,7 @@ use guildhall::core::delivery::AttemptResult;
 use guildhall::domain::{Timestamp, limits};
 use guildhall::webhook::client::{CallFault, Called, Client, ClientOptions, Post};
 use guildhall::webhook::guard::{Guard, GuardError, Target};
+use hyper::HeaderMap;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -29,6 +30,8 @@ fn post_to(url: &str) -> Post {
         id: "evt_1".to_owned(),
         time: Timestamp::from_unix_ms(1_700_000_000_900),
         signature: "v1,c2lnbmF0dXJl".to_owned(),
+        media_type: "application/json",
+        headers: HeaderMap::new(),
         body: Bytes::from_static(b"{\"type\":\"follow.created\"}"),
     }
 }

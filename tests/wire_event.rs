@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use guildhall::core::visibility::Audience;
 use guildhall::domain::command::{ItemDetails, ItemKey};
+use guildhall::domain::endpoint::EndpointSettings;
 use guildhall::domain::event::{
     AssignmentReason, Badge, BadgeRule, Endpoint, FieldChange, MemberFacts, MemberOrigin, Record,
     UnassignmentReason,
@@ -90,6 +91,7 @@ fn endpoint() -> Arc<Endpoint> {
         after_seq: 0,
         created_at: Timestamp::from_unix_ms(0),
         disabled: None,
+        settings: EndpointSettings::default(),
     })
 }
 

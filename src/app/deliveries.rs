@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use actix::{Arbiter, ArbiterHandle};
+use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::sites::OpenSite;
 use crate::actors::clock::Clock;
 use crate::core::delivery::{DeliverySettings, Progress};
+use crate::domain::endpoint::PayloadFormat;
 use crate::domain::limits::{SITES_MAX, WEBHOOK_IDLE_MS_MAX};
 use crate::domain::{EndpointId, Record, WrittenRecord};
 use crate::journal::{JournalError, codec};
@@ -20,7 +22,9 @@ use crate::webhook::port::{
 };
 use crate::webhook::site_endpoints::SiteEndpoints;
 use crate::webhook::vault::Vault;
+use crate::wire::cloud_event::{self, cloud_event_json};
 use crate::wire::event::{Audience, EventSource, event_id, event_json};
+use crate::wire::jwt_event::jwt_claims;
 
 const PROGRESS: &[u8] = b"webhook/progress/";
 
@@ -98,11 +102,22 @@ impl Shared {
 }
 
 /// Receivers belong to the owner and to integrators: they see what a key sees.
-fn body_of(source: EventSource) -> BodyOf {
-    Arc::new(move |record: &Record| {
+pub fn body_of(source: EventSource) -> BodyOf {
+    Arc::new(move |record: &Record, format: &PayloadFormat| {
         let EventSource { site, incarnation } = source;
-        let json = event_json(record, site, incarnation, Audience::App)?;
-        Some(EventBody { id: event_id(source, record.seq), json })
+        let (bytes, media_type) = match format {
+            PayloadFormat::Standard => {
+                (event_json(record, site, incarnation, Audience::App)?, "application/json")
+            }
+            PayloadFormat::CloudEvents => {
+                (cloud_event_json(record, source)?, cloud_event::MEDIA_TYPE)
+            }
+            PayloadFormat::Jwt { badges, .. } => {
+                let claims = jwt_claims(record, source, *badges)?;
+                (Bytes::from(claims.to_string()), "text/plain; charset=utf-8")
+            }
+        };
+        Some(EventBody { id: event_id(source, record.seq), bytes, media_type })
     })
 }
 

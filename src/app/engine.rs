@@ -9,6 +9,7 @@ use super::admin::{Admin, Verify};
 use super::deliveries::{Deliveries, Running};
 use super::front::ProcessFront;
 use super::health::Health;
+use super::hook_desk::HookDesk;
 use super::life::Life;
 use super::live_ports::LivePorts;
 use super::sites::{OpenSite, Sites};
@@ -106,7 +107,9 @@ impl Engine {
     }
 
     pub fn front(&self, metrics: Metrics, life: Life) -> ProcessFront {
+        let (vault, guard) = (self.vault.clone(), self.guard.clone());
         ProcessFront {
+            hooks: HookDesk::new(self.sites(), self.clock.clone(), vault, guard),
             sites: self.sites(),
             clock: self.clock.clone(),
             guard: self.guard.clone(),

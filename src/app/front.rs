@@ -6,12 +6,14 @@ use futures_util::future::LocalBoxFuture;
 use uuid::Uuid;
 
 use super::health::Health;
+use super::hook_desk::HookDesk;
 use super::sites::{OpenSite, Sites};
 use crate::actors::clock::Clock;
 use crate::actors::handle::{CallError, Caller, SiteHandle};
 use crate::domain::{EndpointId, MemberId, SiteId, Timestamp};
 use crate::http::Front;
 use crate::http::front::{EndpointSecret, IssuedToken, RecordsFault, RecordsPage, Unready};
+use crate::http::hook_front::HookFront;
 use crate::journal::JournalError;
 use crate::telemetry::Metrics;
 use crate::webhook::guard::Guard;
@@ -23,6 +25,7 @@ pub struct ProcessFront {
     pub clock: Arc<dyn Clock>,
     pub guard: Guard,
     pub vault: Vault,
+    pub hooks: HookDesk,
     pub metrics: Metrics,
     pub health: Health,
 }
@@ -73,6 +76,10 @@ impl Front for ProcessFront {
         Box::pin(async move {
             guard.check_url(&url).await.map(|_| ()).map_err(|refusal| refusal.to_string())
         })
+    }
+
+    fn hooks(&self) -> &dyn HookFront {
+        &self.hooks
     }
 
     fn metrics_text(&self) -> String {

@@ -157,7 +157,9 @@ impl Site {
             | Event::EndpointCreated { .. }
             | Event::EndpointDeleted { .. }
             | Event::EndpointSecretRotated { .. }
-            | Event::EndpointDisabled { .. } => self.apply_to_catalogue(at, event),
+            | Event::EndpointDisabled { .. }
+            | Event::EndpointUpdated { .. }
+            | Event::EndpointEnabled { .. } => self.apply_to_catalogue(at, event),
         }
     }
 
@@ -173,7 +175,7 @@ impl Site {
             }
             Event::BadgeUpdated { badge } => self.badges.update(badge.clone()),
             Event::BadgeDeleted { badge } => self.badges.delete(*badge),
-            Event::EndpointCreated { endpoint } => {
+            Event::EndpointCreated { endpoint } | Event::EndpointUpdated { endpoint } => {
                 self.endpoints.insert(endpoint.id, endpoint.clone());
             }
             Event::EndpointDeleted { endpoint } => {
@@ -181,13 +183,18 @@ impl Site {
             }
             Event::EndpointSecretRotated { endpoint, sealed_secret, overlap_until } => {
                 self.change_endpoint(*endpoint, |endpoint| {
-                    let old = std::mem::replace(&mut endpoint.sealed_secret, sealed_secret.clone());
-                    endpoint.previous_secret = Some((old, *overlap_until));
+                    endpoint.rotate(sealed_secret.clone(), *overlap_until, at.time);
                 });
             }
             Event::EndpointDisabled { endpoint, reason } => {
                 self.change_endpoint(*endpoint, |endpoint| {
                     endpoint.disabled = Some(reason.clone());
+                });
+            }
+            Event::EndpointEnabled { endpoint } => {
+                self.change_endpoint(*endpoint, |endpoint| {
+                    endpoint.disabled = None;
+                    endpoint.settings.enabled_at = Some(at.time);
                 });
             }
             Event::MemberCreated { .. }

@@ -2,7 +2,9 @@
 //! is to read, how tries ended and what time it is, and says what to send, store and wait for.
 //! No clock, no randomness, no I/O. Nothing is ever skipped: losing stored progress only repeats.
 
+mod order;
 mod outcome;
+mod pace;
 mod progress;
 mod schedule;
 mod select;
@@ -10,8 +12,11 @@ mod select;
 use std::collections::BTreeMap;
 
 use super::fault::{Fault, planted};
+use crate::domain::endpoint::DeliveryMode;
 use crate::domain::{Timestamp, limits};
+use pace::Pace;
 
+pub use order::Wanted;
 pub use progress::{Parked, Progress};
 pub use schedule::{AttemptResult, Jitter, Schedule};
 
@@ -23,6 +28,9 @@ pub struct DeliverySettings {
     pub schedule: Schedule,
     /// Events set aside before the endpoint itself is held to be at fault.
     pub parked_max: usize,
+    pub mode: DeliveryMode,
+    /// Tries a minute, of new events and of old ones.
+    pub rate_per_minute: Option<u32>,
 }
 
 impl Default for DeliverySettings {
@@ -31,6 +39,8 @@ impl Default for DeliverySettings {
             window: limits::DELIVERY_WINDOW_DEFAULT,
             schedule: Schedule::default(),
             parked_max: limits::DELIVERY_PARKED_MAX,
+            mode: DeliveryMode::Parallel,
+            rate_per_minute: None,
         }
     }
 }
@@ -122,6 +132,8 @@ struct Slot {
     stage: Stage,
     /// Endpoint faults that this very event met.
     faults: u32,
+    /// Events of one key are sent one after the other.
+    key: Option<u128>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -129,6 +141,7 @@ struct Flight {
     origin: Origin,
     /// Which time the endpoint was tried; faults of an earlier time are not counted again.
     round: u32,
+    key: Option<u128>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -145,6 +158,8 @@ pub struct Delivery {
     read_through: u64,
     slots: BTreeMap<u64, Slot>,
     parked: BTreeMap<u64, Parked>,
+    /// Keys of parked events, where they have one.
+    parked_keys: BTreeMap<u64, u128>,
     flights: BTreeMap<u64, Flight>,
     phase: Phase,
     round: u32,
@@ -153,13 +168,15 @@ pub struct Delivery {
     unsaved: Option<Unsaved>,
     disable: Option<DisableReason>,
     exhausted: Vec<u64>,
+    pace: Pace,
 }
 
 impl Delivery {
     pub fn new(settings: DeliverySettings, progress: Progress) -> Delivery {
         assert!(settings.window > 0, "a delivery needs a window");
         let above = progress.done_above.into_iter().filter(|seq| *seq > progress.cursor);
-        let done = |seq| (seq, Slot { stage: Stage::Done, faults: 0 });
+        let done = |seq| (seq, Slot { stage: Stage::Done, faults: 0, key: None });
+        let pace = Pace::new(settings.rate_per_minute);
         let phase = match progress.next_try_at {
             Some(next_try_at) => Phase::Open { next_try_at },
             None => Phase::Closed { faults: 0 },
@@ -170,6 +187,7 @@ impl Delivery {
             read_through: progress.cursor,
             slots: above.map(done).collect(),
             parked: progress.parked.into_iter().map(|parked| (parked.seq, parked)).collect(),
+            parked_keys: progress.parked_keys.into_iter().collect(),
             flights: BTreeMap::new(),
             phase,
             round: 0,
@@ -178,6 +196,16 @@ impl Delivery {
             unsaved: None,
             disable: None,
             exhausted: Vec::new(),
+            pace,
+        }
+    }
+
+    /// What the endpoint wishes from here on.
+    pub fn obey(&mut self, mode: DeliveryMode, rate_per_minute: Option<u32>) {
+        self.settings.mode = mode;
+        if self.settings.rate_per_minute != rate_per_minute {
+            self.settings.rate_per_minute = rate_per_minute;
+            self.pace = Pace::new(rate_per_minute);
         }
     }
 
@@ -195,6 +223,7 @@ impl Delivery {
                 Phase::Stopped { next_try_at } => next_try_at,
                 Phase::Closed { .. } | Phase::HalfOpen { .. } => None,
             },
+            parked_keys: self.parked_keys.iter().map(|(seq, key)| (*seq, *key)).collect(),
         }
     }
 
@@ -234,11 +263,18 @@ impl Delivery {
 
     /// The log was read up to and with `through`; of what was new in it, `matching` is wanted.
     pub fn records(&mut self, through: u64, matching: &[u64], now: Timestamp) {
-        for seq in matching.iter().copied().filter(|seq| *seq > self.read_through) {
-            assert!(seq <= through, "record {seq} lies beyond what was read");
-            if !self.parked.contains_key(&seq) {
-                self.slots.entry(seq).or_insert(Slot { stage: Stage::Waiting, faults: 0 });
+        let wanted: Vec<Wanted> = matching.iter().map(|seq| Wanted::free(*seq)).collect();
+        self.take(through, &wanted, now);
+    }
+
+    /// The same, of events that may have to wait for one another.
+    pub fn take(&mut self, through: u64, wanted: &[Wanted], now: Timestamp) {
+        for Wanted { seq, key } in wanted.iter().copied() {
+            if seq <= self.read_through || self.parked.contains_key(&seq) {
+                continue;
             }
+            assert!(seq <= through, "record {seq} lies beyond what was read");
+            self.slots.entry(seq).or_insert(Slot { stage: Stage::Waiting, faults: 0, key });
         }
         self.read_through = self.read_through.max(through);
         self.advance(now);
@@ -257,7 +293,7 @@ impl Delivery {
     /// A parked event that was to be sent can no longer be read.
     pub fn lost(&mut self, seq: u64, now: Timestamp) {
         self.flights.remove(&seq);
-        self.parked.remove(&seq);
+        self.unpark(seq);
         if let Some(slot) = self.slots.get_mut(&seq) {
             slot.stage = Stage::Done;
         }

@@ -73,7 +73,9 @@ fn is_public(event: &Event) -> bool {
         Event::EndpointCreated { .. }
         | Event::EndpointDeleted { .. }
         | Event::EndpointSecretRotated { .. }
-        | Event::EndpointDisabled { .. } => false,
+        | Event::EndpointDisabled { .. }
+        | Event::EndpointUpdated { .. }
+        | Event::EndpointEnabled { .. } => false,
     }
 }
 
@@ -83,7 +85,9 @@ fn is_plumbing(event: &Event) -> bool {
         Event::EndpointCreated { .. }
         | Event::EndpointDeleted { .. }
         | Event::EndpointSecretRotated { .. }
-        | Event::EndpointDisabled { .. } => true,
+        | Event::EndpointDisabled { .. }
+        | Event::EndpointUpdated { .. }
+        | Event::EndpointEnabled { .. } => true,
         Event::MemberCreated { .. }
         | Event::MemberUpdated { .. }
         | Event::FollowCreated { .. }

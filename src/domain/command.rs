@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::endpoint::{
+    Condition, DeliveryMode, EndpointChannel, EndpointSettings, PayloadFormat, SealedHeader,
+};
 use super::id::{AppId, AssignmentId, BadgeId, EndpointId, MemberId, OpId};
 use super::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
 
@@ -72,27 +75,96 @@ pub struct NewEndpoint {
     pub event_types: Vec<String>,
     /// The signing secret, sealed with the operator's key.
     pub sealed_secret: Vec<u8>,
+    pub settings: EndpointSettings,
+}
+
+/// An endpoint's edit: `None` leaves a field as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndpointPatch {
+    pub url: Option<String>,
+    pub event_types: Option<Vec<String>>,
+    pub description: Option<Option<String>>,
+    pub headers: Option<Vec<SealedHeader>>,
+    pub channels: Option<Vec<EndpointChannel>>,
+    pub conditions: Option<Vec<Condition>>,
+    pub rate_per_minute: Option<Option<u32>>,
+    pub mode: Option<DeliveryMode>,
+    pub format: Option<PayloadFormat>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     CreateMember(Box<NewMember>),
-    UpdateProfile { member: MemberId, patch: Box<ProfilePatch> },
-    Follow { follower: MemberId, followed: MemberId },
-    Unfollow { follower: MemberId, followed: MemberId },
-    PutItem { item: ItemKey, details: ItemDetails },
-    Like { liker: MemberId, item: ItemKey },
-    Unlike { liker: MemberId, item: ItemKey },
-    SetCounter { app: AppId, member: MemberId, key: String, public: bool, count: i64 },
-    IncrementCounter { app: AppId, member: MemberId, key: String, delta: i64, op_id: Option<OpId> },
+    UpdateProfile {
+        member: MemberId,
+        patch: Box<ProfilePatch>,
+    },
+    Follow {
+        follower: MemberId,
+        followed: MemberId,
+    },
+    Unfollow {
+        follower: MemberId,
+        followed: MemberId,
+    },
+    PutItem {
+        item: ItemKey,
+        details: ItemDetails,
+    },
+    Like {
+        liker: MemberId,
+        item: ItemKey,
+    },
+    Unlike {
+        liker: MemberId,
+        item: ItemKey,
+    },
+    SetCounter {
+        app: AppId,
+        member: MemberId,
+        key: String,
+        public: bool,
+        count: i64,
+    },
+    IncrementCounter {
+        app: AppId,
+        member: MemberId,
+        key: String,
+        delta: i64,
+        op_id: Option<OpId>,
+    },
     CreateBadge(Box<NewBadge>),
-    DeleteBadge { badge: BadgeId },
-    AssignBadge { badge: BadgeId, member: MemberId },
-    UnassignBadge { assignment: AssignmentId },
+    DeleteBadge {
+        badge: BadgeId,
+    },
+    AssignBadge {
+        badge: BadgeId,
+        member: MemberId,
+    },
+    UnassignBadge {
+        assignment: AssignmentId,
+    },
     CreateEndpoint(Box<NewEndpoint>),
-    DeleteEndpoint { endpoint: EndpointId },
-    RotateEndpointSecret { endpoint: EndpointId, sealed_secret: Vec<u8> },
-    DisableEndpoint { endpoint: EndpointId, reason: String },
+    DeleteEndpoint {
+        endpoint: EndpointId,
+    },
+    /// Without `overlap_ms` the replaced secret signs along for the usual time.
+    RotateEndpointSecret {
+        endpoint: EndpointId,
+        sealed_secret: Vec<u8>,
+        overlap_ms: Option<u32>,
+    },
+    DisableEndpoint {
+        endpoint: EndpointId,
+        reason: String,
+    },
+    UpdateEndpoint {
+        endpoint: EndpointId,
+        patch: Box<EndpointPatch>,
+    },
+    EnableEndpoint {
+        endpoint: EndpointId,
+    },
 }
 
 impl Command {
@@ -116,6 +188,8 @@ impl Command {
             Command::DeleteEndpoint { .. } => "delete_endpoint",
             Command::RotateEndpointSecret { .. } => "rotate_endpoint_secret",
             Command::DisableEndpoint { .. } => "disable_endpoint",
+            Command::UpdateEndpoint { .. } => "update_endpoint",
+            Command::EnableEndpoint { .. } => "enable_endpoint",
         }
     }
 
@@ -140,7 +214,9 @@ impl Command {
             | Command::CreateEndpoint(_)
             | Command::DeleteEndpoint { .. }
             | Command::RotateEndpointSecret { .. }
-            | Command::DisableEndpoint { .. } => None,
+            | Command::DisableEndpoint { .. }
+            | Command::UpdateEndpoint { .. }
+            | Command::EnableEndpoint { .. } => None,
         }
     }
 }

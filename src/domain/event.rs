@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
 use super::command::{ItemDetails, ItemKey};
+pub use super::endpoint::Endpoint;
 use super::id::{AppId, AssignmentId, BadgeId, EndpointId, ItemOrdinal, MemberId, MemberOrdinal};
 use super::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
 
@@ -85,20 +86,6 @@ pub struct FieldChange {
     pub field: String,
     pub old_json: String,
     pub new_json: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Endpoint {
-    pub id: EndpointId,
-    pub url: String,
-    pub event_types: Vec<String>,
-    pub sealed_secret: Vec<u8>,
-    /// The secret before the last rotation, and until when both sign.
-    pub previous_secret: Option<(Vec<u8>, Timestamp)>,
-    /// Events after this seq are delivered.
-    pub after_seq: u64,
-    pub created_at: Timestamp,
-    pub disabled: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,6 +171,13 @@ pub enum Event {
         endpoint: EndpointId,
         reason: String,
     },
+    /// The whole endpoint as it is now.
+    EndpointUpdated {
+        endpoint: Arc<Endpoint>,
+    },
+    EndpointEnabled {
+        endpoint: EndpointId,
+    },
 }
 
 impl Event {
@@ -208,6 +202,8 @@ impl Event {
             Event::EndpointDeleted { .. } => "endpoint.deleted",
             Event::EndpointSecretRotated { .. } => "endpoint.secret_rotated",
             Event::EndpointDisabled { .. } => "endpoint.disabled",
+            Event::EndpointUpdated { .. } => "endpoint.updated",
+            Event::EndpointEnabled { .. } => "endpoint.enabled",
         }
     }
 
@@ -238,7 +234,9 @@ impl Event {
             | Event::EndpointCreated { .. }
             | Event::EndpointDeleted { .. }
             | Event::EndpointSecretRotated { .. }
-            | Event::EndpointDisabled { .. } => None,
+            | Event::EndpointDisabled { .. }
+            | Event::EndpointUpdated { .. }
+            | Event::EndpointEnabled { .. } => None,
         }
     }
 

@@ -36,6 +36,24 @@ pub const BADGES_PER_MEMBER_MAX: usize = 1_000;
 pub const ENDPOINTS_PER_SITE_MAX: usize = 10_000;
 pub const ENDPOINT_URL_BYTES_MAX: usize = 2_048;
 pub const ENDPOINT_EVENT_TYPES_MAX: usize = 100;
+pub const ENDPOINT_DESCRIPTION_BYTES_MAX: usize = 1_000;
+/// Headers that an endpoint adds to its deliveries.
+pub const ENDPOINT_HEADERS_MAX: usize = 20;
+pub const ENDPOINT_HEADER_NAME_BYTES_MAX: usize = 100;
+pub const ENDPOINT_HEADER_VALUE_BYTES_MAX: usize = 4_096;
+/// Members, apps and badges that an endpoint may be narrowed to.
+pub const ENDPOINT_CHANNELS_MAX: usize = 100;
+pub const ENDPOINT_CONDITIONS_MAX: usize = 20;
+pub const CONDITION_PATH_BYTES_MAX: usize = 200;
+/// Values of one `$in`, and bytes of a condition's operand.
+pub const CONDITION_VALUES_MAX: usize = 100;
+pub const CONDITION_OPERAND_BYTES_MAX: usize = 4_096;
+pub const ENDPOINT_RATE_PER_MINUTE_MAX: u32 = 600_000;
+/// Replaced secrets of an endpoint that may sign at the same time.
+pub const ENDPOINT_OLD_SECRETS_MAX: usize = 10;
+/// How long a replaced secret signs beside the new one.
+pub const SECRET_OVERLAP_MS_DEFAULT: i64 = 24 * 3_600 * 1_000;
+pub const SECRET_OVERLAP_SECONDS_MAX: i64 = 7 * 24 * 3_600;
 
 pub const PAGE_LIMIT_MAX: usize = 100;
 pub const PAGE_LIMIT_DEFAULT: usize = 50;
@@ -274,6 +292,10 @@ pub const WEBHOOK_CONNECT_MS_MAX: u64 = 5_000;
 /// From the first look-up to the last byte of the answer.
 pub const WEBHOOK_TOTAL_MS_MAX: u64 = 15_000;
 pub const WEBHOOK_RESPONSE_BODY_BYTES_MAX: usize = 16 * 1_024;
+/// What is shown of an answer's body.
+pub const WEBHOOK_SNIPPET_BYTES_MAX: usize = 1_024;
+/// Deliveries of the process that somebody waits for.
+pub const WEBHOOK_TRIES_AT_ONCE_MAX: usize = 16;
 pub const WEBHOOK_RESPONSE_HEADER_BYTES_MAX: usize = 16 * 1_024;
 pub const WEBHOOK_RESPONSE_HEADERS_MAX: usize = 100;
 /// A kept connection is not used again after this time, so that a moved name is looked up.

@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod command;
+pub mod endpoint;
 pub mod event;
 pub mod id;
 pub mod limits;

@@ -15,8 +15,10 @@ use uuid::Uuid;
 use super::access::Access;
 use super::configure;
 use super::front::{EndpointSecret, Front, IssuedToken, RecordsFault, RecordsPage, Unready};
+use super::hook_front::{HookFront, HookFuture, KeyNeed, PublishedKey, Tried};
 use super::routes::table;
-use crate::actors::handle::{Caller, Role, SiteHandle};
+use crate::actors::handle::{CallError, Caller, Role, SiteHandle};
+use crate::domain::event::Endpoint;
 use crate::domain::{AppId, EndpointId, KeyId, MemberId, SiteId, Timestamp, WrittenRecord};
 
 const MEMBER: &str = "00000000-0000-0000-0000-000000000007";
@@ -58,6 +60,9 @@ impl Front for StoppedFront {
     fn check_receiver(&self, _url: String) -> LocalBoxFuture<'static, Result<(), String>> {
         async { Ok(()) }.boxed_local()
     }
+    fn hooks(&self) -> &dyn HookFront {
+        self
+    }
     fn metrics_text(&self) -> String {
         "up 1\n".to_owned()
     }
@@ -73,6 +78,18 @@ impl Front for StoppedFront {
     }
     fn new_uuid(&self) -> Uuid {
         Uuid::from_u128(5)
+    }
+}
+
+impl HookFront for StoppedFront {
+    fn seal_header(&self, _endpoint: EndpointId, _value: &str) -> Vec<u8> {
+        Vec::new()
+    }
+    fn app_key(&self, _: SiteId, _: AppId, _: KeyNeed) -> HookFuture<Option<PublishedKey>> {
+        async { Err(CallError::Stopped) }.boxed_local()
+    }
+    fn try_endpoint(&self, _: SiteId, _: Arc<Endpoint>, _: String) -> HookFuture<Option<Tried>> {
+        async { Err(CallError::Stopped) }.boxed_local()
     }
 }
 

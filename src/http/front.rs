@@ -3,6 +3,7 @@
 use futures_util::future::LocalBoxFuture;
 use uuid::Uuid;
 
+use super::hook_front::HookFront;
 use crate::actors::handle::{CallError, Caller, SiteHandle};
 use crate::domain::{EndpointId, MemberId, SiteId, Timestamp, WrittenRecord};
 
@@ -24,6 +25,8 @@ pub trait Front: Send + Sync + 'static {
     fn new_endpoint_secret(&self, endpoint: EndpointId) -> EndpointSecret;
     /// Why deliveries to this address would be refused, if they would be.
     fn check_receiver(&self, url: String) -> LocalBoxFuture<'static, Result<(), String>>;
+    /// Webhook endpoints, beside what the site itself knows of them.
+    fn hooks(&self) -> &dyn HookFront;
     /// All metrics in the Prometheus text format.
     fn metrics_text(&self) -> String;
     /// Everything for which requests should not be sent here now; nothing where they should.

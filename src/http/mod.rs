@@ -2,15 +2,18 @@
 //! [`routes`]; one resource lives in each file. No rule lives here, and no socket.
 
 mod access;
+mod app_keys;
 mod assignments;
 mod auth;
 mod badge_input;
 mod badges;
 mod call;
+mod condition_input;
 mod connections;
 mod counters;
 mod cursor;
 mod dispatch;
+mod endpoint_input;
 mod endpoints;
 mod error;
 mod event_patterns;
@@ -20,6 +23,7 @@ mod filter;
 mod followers;
 pub mod front;
 mod health;
+pub mod hook_front;
 mod imports;
 mod ingest;
 mod items;
@@ -36,6 +40,7 @@ mod query_string;
 mod router;
 mod routes;
 mod shape_counter;
+mod shape_endpoint;
 mod shape_item;
 mod tokens;
 mod ui;

@@ -54,6 +54,12 @@ const INGESTED: &str = "accepted: integer, duplicates: integer, errors: [LineFau
     opIdFloorMs?: integer, seq: seq";
 const ENDPOINT: &str = "endpoint: WebhookEndpoint, seq: seq";
 const NEW_ENDPOINT: &str = "endpoint: NewWebhookEndpoint, seq: seq";
+const ENDPOINT_INPUT: &str = "url?: url, eventTypes?: [string], description?: endpointText, \
+    headers?: any, channels?: EndpointChannels, conditions?: any, ratePerMinute?: endpointRate, \
+    mode?: DeliveryMode, format?: PayloadFormat, appId?: string, badgeEvents?: BadgeEvents";
+const NEW_ENDPOINT_INPUT: &str = "url: url, eventTypes?: [string], description?: endpointText, \
+    headers?: any, channels?: EndpointChannels, conditions?: any, ratePerMinute?: endpointRate, \
+    mode?: DeliveryMode, format?: PayloadFormat, appId?: string, badgeEvents?: BadgeEvents";
 const ASSIGNMENTS: &str = "badgeAssignments: [BadgeAssignment], pagingMetadata: PagingMetadata";
 
 pub const OPERATIONS: &[Described] = &[
@@ -198,7 +204,7 @@ pub const OPERATIONS: &[Described] = &[
         "createWebhookEndpoint",
         "Webhooks",
         "Have events delivered to an address",
-        takes("url: url, eventTypes?: [string]", NEW_ENDPOINT),
+        takes(NEW_ENDPOINT_INPUT, NEW_ENDPOINT),
     ),
     words(
         "listWebhookEndpoints",
@@ -212,7 +218,37 @@ pub const OPERATIONS: &[Described] = &[
         "rotateWebhookEndpoint",
         "Webhooks",
         "Make a new secret; the old one signs along for a while",
-        takes("", NEW_ENDPOINT),
+        takes("gracePeriodSeconds?: gracePeriod", NEW_ENDPOINT),
+    ),
+    words(
+        "updateWebhookEndpoint",
+        "Webhooks",
+        "Change what is sent of an endpoint",
+        takes(ENDPOINT_INPUT, ENDPOINT),
+    ),
+    words(
+        "enableWebhookEndpoint",
+        "Webhooks",
+        "Deliver again, from where it stopped",
+        takes("", ENDPOINT),
+    ),
+    words(
+        "disableWebhookEndpoint",
+        "Webhooks",
+        "Stop delivering; the place in the log is kept",
+        takes("", ENDPOINT),
+    ),
+    words(
+        "testWebhookEndpoint",
+        "Webhooks",
+        "Send an example once, and tell how it went",
+        takes("eventType?: string", "attempt: TriedDelivery, seq: seq"),
+    ),
+    words(
+        "getAppWebhookKeys",
+        "Webhooks",
+        "The public key of an app's signed deliveries, as a key set and as PEM",
+        reads("", "appId: string, keys: [any], publicKeyPem: string"),
     ),
     words("livez", "Operation", "Is the process alive", reads("", "status: string")),
     words("readyz", "Operation", "Should requests be sent here", reads("", "status: string")),

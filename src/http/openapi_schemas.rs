@@ -103,15 +103,16 @@ const COMPONENTS: &[(&str, &str)] = &[
         "id: string, type: string, timestamp: time, siteId: uuid, memberId?: uuid, seq: seq, \
          memberSeq?: seq, data: any",
     ),
+    ("WebhookEndpoint", ENDPOINT),
+    ("NewWebhookEndpoint", NEW_ENDPOINT),
+    ("EndpointChannels", "memberIds?: [uuid], appIds?: [string], badgeIds?: [uuid]"),
+    ("DeliveryMode", "parallel|fifo|fifo_by_member"),
+    ("PayloadFormat", "standard|cloudevents|jwt"),
+    ("BadgeEvents", "v4|v3"),
     (
-        "WebhookEndpoint",
-        "id: uuid, url: url, eventTypes: [string], createdDate: time, afterSeq: seq, \
-         disabled: boolean, disabledReason: any, previousSecretUntil: any",
-    ),
-    (
-        "NewWebhookEndpoint",
-        "id: uuid, url: url, eventTypes: [string], createdDate: time, afterSeq: seq, \
-         disabled: boolean, disabledReason: any, previousSecretUntil: any, secret: string",
+        "TriedDelivery",
+        "eventId: string, eventType: string, delivered: boolean, status: any, fault: any, \
+         latencyMs: integer, response: string",
     ),
     (
         "Problem",
@@ -127,6 +128,17 @@ const COMPONENTS: &[(&str, &str)] = &[
         "field: string, description: string, violatedRule: string, ruleName: string, data?: any",
     ),
 ];
+
+const ENDPOINT: &str = "id: uuid, url: url, eventTypes: [string], createdDate: time, \
+         afterSeq: seq, disabled: boolean, disabledReason: any, previousSecretUntil: any, \
+         oldSecrets: integer, description: any, headerNames: [string], channels: EndpointChannels, \
+         conditions: any, ratePerMinute: any, mode: DeliveryMode, format: PayloadFormat, \
+         appId: any, badgeEvents: any";
+const NEW_ENDPOINT: &str = "id: uuid, url: url, eventTypes: [string], createdDate: time, \
+         afterSeq: seq, disabled: boolean, disabledReason: any, previousSecretUntil: any, \
+         oldSecrets: integer, description: any, headerNames: [string], channels: EndpointChannels, \
+         conditions: any, ratePerMinute: any, mode: DeliveryMode, format: PayloadFormat, \
+         appId: any, badgeEvents: any, secret: string";
 
 /// All components, by name.
 pub fn all() -> Value {
@@ -199,6 +211,14 @@ fn scalar(kind: &str) -> Value {
         "itemType" => text(limits::ITEM_TYPE_BYTES_MAX),
         "itemTitle" => text(limits::ITEM_TITLE_BYTES_MAX),
         "url" => text(limits::ITEM_URL_BYTES_MAX),
+        "endpointText" => text(limits::ENDPOINT_DESCRIPTION_BYTES_MAX),
+        "endpointRate" => json!({
+            "type": ["integer", "null"], "minimum": 1,
+            "maximum": limits::ENDPOINT_RATE_PER_MINUTE_MAX,
+        }),
+        "gracePeriod" => json!({
+            "type": "integer", "minimum": 0, "maximum": limits::SECRET_OVERLAP_SECONDS_MAX,
+        }),
         "cursor" => text(limits::CURSOR_BYTES_MAX),
         "pageLimit" => {
             json!({"type": "integer", "minimum": 1, "maximum": limits::PAGE_LIMIT_MAX})

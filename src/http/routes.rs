@@ -8,8 +8,8 @@ use super::access::Access::{self, Anyone, Keys, KeysOrSelf, Member, Owner, Publi
 use super::call::{Answering, Call, Reply};
 use super::error::Problem;
 use super::{
-    assignments, badges, connections, counters, endpoints, events, followers, health, imports,
-    ingest, items, likes, members, tokens, ui,
+    app_keys, assignments, badges, connections, counters, endpoints, events, followers, health,
+    imports, ingest, items, likes, members, tokens, ui,
 };
 use crate::domain::limits::{BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX};
 
@@ -68,14 +68,9 @@ pub fn table() -> Vec<Row> {
             post("/follows/import", Owner, "importFollows", imports::follows).batch(),
             post("/member-tokens", Owner, "createMemberToken", tokens::create),
             get("/events", Owner, "listEvents", events::list),
+            get("/apps/{appId}/webhook-keys", Keys, "getAppWebhookKeys", app_keys::get),
         ]),
-        under("/v1/webhook-endpoints", Alias::None, vec![
-            post("", Owner, "createWebhookEndpoint", endpoints::create),
-            get("", Owner, "listWebhookEndpoints", endpoints::list),
-            get("/{endpointId}", Owner, "getWebhookEndpoint", endpoints::get),
-            delete("/{endpointId}", Owner, "deleteWebhookEndpoint", endpoints::delete),
-            post("/{endpointId}/rotate", Owner, "rotateWebhookEndpoint", endpoints::rotate),
-        ]),
+        webhooks(),
         under("", Alias::None, vec![
             get("/livez", Public, "livez", health::live),
             get("/readyz", Public, "readyz", health::ready),
@@ -86,6 +81,22 @@ pub fn table() -> Vec<Row> {
         ]),
     ];
     groups.into_iter().flatten().collect()
+}
+
+/// Deliveries to endpoints.
+#[rustfmt::skip]
+fn webhooks() -> Vec<Row> {
+    under("/v1/webhook-endpoints", Alias::None, vec![
+        post("", Owner, "createWebhookEndpoint", endpoints::create),
+        get("", Owner, "listWebhookEndpoints", endpoints::list),
+        get("/{endpointId}", Owner, "getWebhookEndpoint", endpoints::get),
+        patch("/{endpointId}", Owner, "updateWebhookEndpoint", endpoints::update),
+        delete("/{endpointId}", Owner, "deleteWebhookEndpoint", endpoints::delete),
+        post("/{endpointId}/enable", Owner, "enableWebhookEndpoint", endpoints::enable),
+        post("/{endpointId}/disable", Owner, "disableWebhookEndpoint", endpoints::disable),
+        post("/{endpointId}/test", Owner, "testWebhookEndpoint", endpoints::try_out),
+        post("/{endpointId}/rotate", Owner, "rotateWebhookEndpoint", endpoints::rotate),
+    ])
 }
 
 /// How else the paths of a resource are spelled.

@@ -11,7 +11,7 @@ use super::port::{EventBody, Ports};
 use super::receiver::Receiver;
 use super::signature::{Message, sign};
 use crate::core::delivery::AttemptResult;
-use crate::domain::limits;
+use crate::domain::{Timestamp, limits};
 
 /// What one try needs.
 pub(super) struct Attempting {
@@ -41,7 +41,7 @@ pub(super) async fn attempt(attempting: Attempting) -> Ended {
     let Attempting { ports, site_places, receiver, seq, body, kept } = attempting;
     let body = match body {
         Some(body) => Some(body),
-        None => read_again(&ports, seq).await,
+        None => read_again(&ports, &receiver, seq).await,
     };
     let Some(body) = body else {
         return Ended { seq, fate: Fate::Lost, connection: kept };
@@ -51,7 +51,7 @@ pub(super) async fn attempt(attempting: Attempting) -> Ended {
     let _site_place = site_places.acquire().await.ok();
     let _place = ports.in_flight.acquire().await.ok();
     let started = Instant::now();
-    let called = ports.client.post(signed(&ports, &receiver, body), kept).await;
+    let called = ports.client.post(signed(&receiver, body, (ports.clock)()), kept).await;
     let result = judge(&called, &receiver, seq);
     metrics::histogram!("webhook_attempt_seconds").record(started.elapsed().as_secs_f64());
     metrics::counter!("webhook_attempts_total", "result" => name_of(result)).increment(1);
@@ -59,12 +59,19 @@ pub(super) async fn attempt(attempting: Attempting) -> Ended {
 }
 
 /// The timestamp and with it the signature are of this try; id and body are of the event.
-fn signed(ports: &Ports, receiver: &Receiver, body: EventBody) -> Post {
-    let time = (ports.clock)();
+pub(super) fn signed(receiver: &Receiver, body: EventBody, time: Timestamp) -> Post {
     let message =
-        Message { id: &body.id, unix_seconds: time.unix_ms.div_euclid(1_000), body: &body.json };
+        Message { id: &body.id, unix_seconds: time.unix_ms.div_euclid(1_000), body: &body.bytes };
     let signature = sign(message, &receiver.secrets(time));
-    Post { target: receiver.target.clone(), id: body.id, time, signature, body: body.json }
+    Post {
+        target: receiver.target.clone(),
+        id: body.id,
+        time,
+        signature,
+        media_type: body.media_type,
+        headers: receiver.headers.clone(),
+        body: body.bytes,
+    }
 }
 
 fn judge(called: &Called, receiver: &Receiver, seq: u64) -> AttemptResult {
@@ -78,12 +85,12 @@ fn judge(called: &Called, receiver: &Receiver, seq: u64) -> AttemptResult {
     }
 }
 
-async fn read_again(ports: &Ports, seq: u64) -> Option<EventBody> {
+async fn read_again(ports: &Ports, receiver: &Receiver, seq: u64) -> Option<EventBody> {
     loop {
         match ports.records.records_after(seq.saturating_sub(1), 1).await {
             Ok(records) => {
                 let record = records.into_iter().find(|record| record.seq == seq)?;
-                return (ports.body_of)(&record);
+                return receiver.body(&record, &ports.body_of);
             }
             Err(error) => tracing::warn!(seq, "record {seq} cannot be read again yet: {error}"),
         }

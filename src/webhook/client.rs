@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
-use hyper::{Request, Response};
+use hyper::{HeaderMap, Request, Response};
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::rustls::pki_types::CertificateDer;
@@ -68,6 +68,9 @@ pub struct Post {
     /// Of this try; also what a date in `Retry-After` is measured against.
     pub time: Timestamp,
     pub signature: String,
+    pub media_type: &'static str,
+    /// What the endpoint's owner wants sent along.
+    pub headers: HeaderMap,
     pub body: Bytes,
 }
 
@@ -143,16 +146,19 @@ async fn before<T>(
 }
 
 fn request(post: &Post) -> Result<Request<Full<Bytes>>, CallFault> {
-    Request::post(post.target.path_and_query.as_str())
+    let mut request = Request::post(post.target.path_and_query.as_str())
         .header(header::HOST, post.target.authority.as_str())
         .header(header::USER_AGENT, HeaderValue::from_static(USER_AGENT))
-        .header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
+        .header(header::CONTENT_TYPE, HeaderValue::from_static(post.media_type))
         .header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))
         .header("webhook-id", post.id.as_str())
         .header("webhook-timestamp", post.time.unix_ms.div_euclid(1_000))
         .header("webhook-signature", post.signature.as_str())
         .body(Full::new(post.body.clone()))
-        .map_err(|_| CallFault::Broken)
+        .map_err(|_| CallFault::Broken)?;
+    // Their own names were refused where they are ours, so nothing is replaced.
+    request.headers_mut().extend(post.headers.clone());
+    Ok(request)
 }
 
 /// The status decides; the body is only taken as far as it comes in time and fits.

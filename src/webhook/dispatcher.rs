@@ -15,7 +15,10 @@ use super::attempt::{Attempting, Ended, Fate, attempt};
 use super::client::Connection;
 use super::port::{EventBody, PortError, Ports};
 use super::receiver::Receiver;
-use crate::core::delivery::{Attempt, Delivery, DisableReason, Due, Jitter, Phase, Progress};
+use crate::core::delivery::{
+    Attempt, Delivery, DisableReason, Due, Jitter, Phase, Progress, Wanted,
+};
+use crate::domain::endpoint::PayloadFormat;
 use crate::domain::{EndpointId, Timestamp, WrittenRecord, limits};
 
 pub use state::{DispatcherState, Observe};
@@ -59,6 +62,8 @@ pub struct Dispatcher {
     delivery: Delivery,
     /// Bodies of the events that may be sent again without being read again.
     bodies: BTreeMap<u64, EventBody>,
+    /// Of those bodies.
+    format: PayloadFormat,
     connections: Vec<Connection>,
     reading: Busy,
     storing: Storing,
@@ -91,10 +96,13 @@ enum Ending {
 
 impl Dispatcher {
     pub fn new(start: Start) -> Dispatcher {
-        let endpoint = start.receiver.borrow().id;
+        let mut delivery = Delivery::new(start.ports.settings.clone(), start.progress);
+        let receiver = start.receiver.borrow().clone();
+        delivery.obey(receiver.mode, receiver.rate_per_minute);
         Dispatcher {
-            endpoint,
-            delivery: Delivery::new(start.ports.settings.clone(), start.progress),
+            endpoint: receiver.id,
+            delivery,
+            format: receiver.format.clone(),
             ports: start.ports,
             site_places: start.site_places,
             receiver: start.receiver,
@@ -119,6 +127,7 @@ impl Dispatcher {
     /// Asks the machine and does what it says. Called after everything that happens.
     fn turn(&mut self, ctx: &mut Context<Self>) {
         let now = self.now();
+        self.obey();
         let actions = self.delivery.tick(now);
         for due in actions.send {
             self.send(due, ctx);
@@ -140,6 +149,19 @@ impl Dispatcher {
         self.set_idle_alarm(ctx);
         self.tell_lag();
         self.end_if_drained(ctx);
+    }
+
+    /// The endpoint as its owner wants it now.
+    fn obey(&mut self) {
+        if !self.receiver.has_changed().unwrap_or(false) {
+            return;
+        }
+        let receiver = self.receiver.borrow_and_update();
+        self.delivery.obey(receiver.mode, receiver.rate_per_minute);
+        if receiver.format != self.format {
+            self.format = receiver.format.clone();
+            self.bodies.clear();
+        }
     }
 
     fn set_alarm(&mut self, at: Option<Timestamp>, now: Timestamp, ctx: &mut Context<Self>) {
@@ -271,22 +293,20 @@ impl Dispatcher {
         if let Some(first) = records.first() {
             self.skip_to(first.seq, now);
         }
-        let filter = self.receiver.borrow().filter.clone();
-        let (mut matching, mut through, mut bytes) = (Vec::new(), 0, 0);
+        let receiver = self.receiver.borrow().clone();
+        let (mut wanted, mut through, mut bytes) = (Vec::new(), 0, 0);
         for record in records {
             through = record.seq;
-            let wanted =
-                filter.takes(&record.event).then(|| (self.ports.body_of)(record)).flatten();
-            let Some(body) = wanted else { continue };
-            bytes += body.json.len();
-            matching.push(record.seq);
+            let Some(body) = receiver.taken(record, &self.ports.body_of) else { continue };
+            bytes += body.bytes.len();
+            wanted.push(receiver.wanted(record));
             self.bodies.insert(record.seq, body);
             if bytes >= limits::WEBHOOK_PAGE_BYTES_MAX {
                 break;
             }
         }
-        self.delivery.records(through, &matching, now);
-        for seq in matching.into_iter().filter(|seq| !self.delivery.keeps(*seq)) {
+        self.delivery.take(through, &wanted, now);
+        for Wanted { seq, .. } in wanted.into_iter().filter(|one| !self.delivery.keeps(one.seq)) {
             self.bodies.remove(&seq);
         }
     }
@@ -376,14 +396,14 @@ impl Dispatcher {
 }
 
 /// Something new is wanted.
-struct Wanted;
+struct Woken;
 
 impl Actor for Dispatcher {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         let wanted = stream::unfold(self.wanted.clone(), |mut wanted| async move {
-            wanted.changed().await.ok().map(|()| (Wanted, wanted))
+            wanted.changed().await.ok().map(|()| (Woken, wanted))
         });
         ctx.add_stream(Box::pin(wanted));
         self.turn(ctx);
@@ -395,8 +415,8 @@ impl Actor for Dispatcher {
 }
 
 /// The site lets go of the other end when the endpoint is no more, which ends the dispatcher.
-impl StreamHandler<Wanted> for Dispatcher {
-    fn handle(&mut self, _: Wanted, ctx: &mut Context<Self>) {
+impl StreamHandler<Woken> for Dispatcher {
+    fn handle(&mut self, _: Woken, ctx: &mut Context<Self>) {
         self.turn(ctx);
     }
 }

@@ -197,7 +197,7 @@ impl Following {
 
     async fn route(&mut self, records: &[WrittenRecord]) {
         for record in records {
-            if let Some(change) = EndpointChange::of(&record.event) {
+            if let Some(change) = EndpointChange::of(&record.event, record.time) {
                 self.roster.change(change, record.seq).await;
             }
             self.roster.wake(&record.event, record.seq).await;

@@ -1,11 +1,14 @@
 //! Delivery of events to endpoints: signed, at least once, each endpoint for itself. The decisions
 //! are `core::delivery`; here are the actors, the HTTP call and what guards it.
 
+pub mod app_key;
 mod attempt;
 pub mod client;
+mod condition;
 pub mod dispatcher;
 pub mod dispatchers;
 pub mod guard;
+pub mod once;
 pub mod port;
 pub mod receiver;
 pub mod signature;

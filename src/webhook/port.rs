@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use super::client::Client;
 use super::vault::Vault;
 use crate::core::delivery::{DeliverySettings, Progress};
+use crate::domain::endpoint::PayloadFormat;
 use crate::domain::event::Endpoint;
 use crate::domain::{EndpointId, Record, Timestamp, WrittenRecord, limits};
 
@@ -58,12 +59,14 @@ pub trait EndpointSource: Send + Sync {
 pub struct EventBody {
     /// The same for every try and every receiver; never holds a dot.
     pub id: String,
-    /// UTF-8 JSON, the same bytes for every try.
-    pub json: Bytes,
+    /// UTF-8, the same bytes for every try.
+    pub bytes: Bytes,
+    pub media_type: &'static str,
 }
 
-/// What receivers see of a record; `None` where it is not for them.
-pub type BodyOf = Arc<dyn Fn(&Record) -> Option<EventBody> + Send + Sync>;
+/// What receivers see of a record, as a format shows it; `None` where it has nothing to show. Of a
+/// signed format these are the claims.
+pub type BodyOf = Arc<dyn Fn(&Record, &PayloadFormat) -> Option<EventBody> + Send + Sync>;
 
 /// The site's clock. It never goes back.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

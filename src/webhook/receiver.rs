@@ -2,14 +2,23 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use hyper::HeaderMap;
+use hyper::header::{HeaderName, HeaderValue};
 use thiserror::Error;
 
+use super::app_key::{AppKey, AppKeyError, Signer};
+use super::condition::Asked;
 use super::guard::{GuardError, Target};
+use super::port::{BodyOf, EventBody};
 use super::signature::Secret;
 use super::vault::{Vault, VaultError};
+use crate::core::delivery::Wanted;
+use crate::core::event_channels::carries;
 use crate::core::event_pattern::{EventFilter, PatternError};
+use crate::domain::endpoint::{DeliveryMode, EndpointChannel, PayloadFormat};
 use crate::domain::event::{Endpoint, Event};
-use crate::domain::{EndpointId, Timestamp};
+use crate::domain::{AppId, EndpointId, Record, Timestamp};
 
 /// Why a stored endpoint cannot be delivered to. All were refused when it was saved, so one of
 /// these means that the key or the stored bytes changed.
@@ -21,6 +30,12 @@ pub enum ReceiverError {
     Pattern(#[from] PatternError),
     #[error(transparent)]
     Secret(#[from] VaultError),
+    #[error(transparent)]
+    Key(#[from] AppKeyError),
+    #[error("a header cannot be sent")]
+    Header,
+    #[error("a condition cannot be read")]
+    Condition,
 }
 
 #[derive(Clone, Debug)]
@@ -28,50 +43,137 @@ pub struct Receiver {
     pub id: EndpointId,
     pub target: Arc<Target>,
     pub filter: EventFilter,
+    pub mode: DeliveryMode,
+    pub format: PayloadFormat,
+    pub rate_per_minute: Option<u32>,
+    /// Sent along with every delivery.
+    pub headers: HeaderMap,
+    channels: Vec<EndpointChannel>,
+    conditions: Vec<Asked>,
     secret: Secret,
-    previous: Option<(Secret, Timestamp)>,
+    old_secrets: Vec<(Secret, Timestamp)>,
+    signer: Option<Signer>,
 }
 
 impl Receiver {
     pub fn open(endpoint: &Endpoint, vault: &Vault) -> Result<Receiver, ReceiverError> {
-        let previous = match &endpoint.previous_secret {
-            Some((sealed, until)) => Some((vault.open(endpoint.id, sealed)?, *until)),
-            None => None,
-        };
+        let (id, settings) = (endpoint.id, &endpoint.settings);
+        let old = endpoint.previous_secret.iter().chain(&settings.older_secrets);
+        let old = old.map(|(sealed, until)| Ok((vault.open(id, sealed)?, *until)));
+        let old_secrets: Result<Vec<_>, VaultError> = old.collect();
+        let conditions: Option<Vec<Asked>> = settings.conditions.iter().map(Asked::new).collect();
         Ok(Receiver {
             id: endpoint.id,
             target: Arc::new(Target::parse(&endpoint.url)?),
             filter: EventFilter::parse(&endpoint.event_types)?,
-            secret: vault.open(endpoint.id, &endpoint.sealed_secret)?,
-            previous,
+            mode: settings.mode,
+            format: settings.format.clone(),
+            rate_per_minute: settings.rate_per_minute,
+            headers: headers(endpoint, vault)?,
+            channels: settings.channels.clone(),
+            conditions: conditions.ok_or(ReceiverError::Condition)?,
+            secret: vault.open(id, &endpoint.sealed_secret)?,
+            old_secrets: old_secrets?,
+            signer: signer(endpoint, vault)?,
         })
     }
 
-    /// What signs now: the secret, and the one before it until its time is over.
+    /// What signs now: the secret, and those before it until their time is over.
     pub fn secrets(&self, now: Timestamp) -> Vec<Secret> {
         let mut secrets = vec![self.secret.clone()];
-        let previous = self.previous.iter().filter(|(_, until)| now < *until);
-        secrets.extend(previous.map(|(secret, _)| secret.clone()));
+        let old = self.old_secrets.iter().filter(|(_, until)| now < *until);
+        secrets.extend(old.map(|(secret, _)| secret.clone()));
         secrets
     }
+
+    /// The event as this endpoint gets it; `None` where it does not take it.
+    pub fn taken(&self, record: &Record, body_of: &BodyOf) -> Option<EventBody> {
+        if !self.filter.takes(&record.event) || !carries(&self.channels, &record.event) {
+            return None;
+        }
+        self.meets_conditions(record, body_of).then(|| self.body(record, body_of)).flatten()
+    }
+
+    /// The same bytes for every try.
+    pub fn body(&self, record: &Record, body_of: &BodyOf) -> Option<EventBody> {
+        let body = body_of(record, &self.format)?;
+        let Some(signer) = &self.signer else { return Some(body) };
+        let claims: serde_json::Value = serde_json::from_slice(&body.bytes).ok()?;
+        let token = signer.sign(&claims).inspect_err(|error| {
+            let (endpoint, seq) = (self.id, record.seq);
+            tracing::error!(%endpoint, seq, "event {seq} for {endpoint} is not signed: {error}");
+        });
+        Some(EventBody { bytes: Bytes::from(token.ok()?), ..body })
+    }
+
+    fn meets_conditions(&self, record: &Record, body_of: &BodyOf) -> bool {
+        if self.conditions.is_empty() {
+            return true;
+        }
+        let Some(body) = body_of(record, &PayloadFormat::Standard) else { return false };
+        let event: Option<serde_json::Value> = serde_json::from_slice(&body.bytes).ok();
+        let event = event.unwrap_or_default();
+        self.conditions.iter().all(|condition| condition.holds(&event["data"]))
+    }
+
+    /// The event's place in the order that this endpoint wants.
+    pub fn wanted(&self, record: &Record) -> Wanted {
+        let member = match self.mode {
+            DeliveryMode::Parallel | DeliveryMode::Fifo => None,
+            DeliveryMode::FifoByMember => record.event.member(),
+        };
+        Wanted { seq: record.seq, key: member.map(|member| member.as_u128()) }
+    }
+}
+
+fn headers(endpoint: &Endpoint, vault: &Vault) -> Result<HeaderMap, ReceiverError> {
+    let mut headers = HeaderMap::new();
+    for header in &endpoint.settings.headers {
+        let value = vault.open_header(endpoint.id, &header.sealed_value)?;
+        let name: HeaderName = header.name.parse().map_err(|_| ReceiverError::Header)?;
+        let mut value = HeaderValue::from_str(&value).map_err(|_| ReceiverError::Header)?;
+        value.set_sensitive(true);
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+fn signer(endpoint: &Endpoint, vault: &Vault) -> Result<Option<Signer>, ReceiverError> {
+    let PayloadFormat::Jwt { app, sealed_key, .. } = &endpoint.settings.format else {
+        return Ok(None);
+    };
+    let der = vault.open_for(&app_key_owner(app), sealed_key);
+    let der = der.ok_or(VaultError::Sealed(endpoint.id))?;
+    Ok(Some(AppKey::from_der(&der)?.signer()?))
+}
+
+/// Whom the vault seals an app's private key for.
+pub fn app_key_owner(app: &AppId) -> Vec<u8> {
+    [b"app key ".as_slice(), app.as_str().as_bytes()].concat()
 }
 
 /// An endpoint after one more record; `None` where that changes nothing about it.
 pub fn followed(endpoint: &Endpoint, change: &EndpointChange<'_>) -> Option<Endpoint> {
     match change {
-        EndpointChange::Rotated { sealed_secret, overlap_until, .. }
+        EndpointChange::Rotated { sealed_secret, overlap_until, at, .. }
             if *sealed_secret != endpoint.sealed_secret =>
         {
             let mut rotated = endpoint.clone();
-            let before = std::mem::replace(&mut rotated.sealed_secret, sealed_secret.to_vec());
-            rotated.previous_secret = Some((before, *overlap_until));
+            rotated.rotate(sealed_secret.to_vec(), *overlap_until, *at);
             Some(rotated)
+        }
+        EndpointChange::Enabled { at, .. } if endpoint.disabled.is_some() => {
+            let mut enabled = endpoint.clone();
+            (enabled.disabled, enabled.settings.enabled_at) = (None, Some(*at));
+            Some(enabled)
         }
         EndpointChange::Disabled { reason, .. } if endpoint.disabled.is_none() => {
             Some(Endpoint { disabled: Some((*reason).to_owned()), ..endpoint.clone() })
         }
         EndpointChange::Created(_)
+        | EndpointChange::Updated(_)
         | EndpointChange::Deleted(_)
+        | EndpointChange::Enabled { .. }
         | EndpointChange::Rotated { .. }
         | EndpointChange::Disabled { .. } => None,
     }
@@ -81,21 +183,40 @@ pub fn followed(endpoint: &Endpoint, change: &EndpointChange<'_>) -> Option<Endp
 #[derive(Clone, Copy, Debug)]
 pub enum EndpointChange<'a> {
     Created(&'a Arc<Endpoint>),
+    Updated(&'a Arc<Endpoint>),
     Deleted(EndpointId),
-    Rotated { endpoint: EndpointId, sealed_secret: &'a [u8], overlap_until: Timestamp },
-    Disabled { endpoint: EndpointId, reason: &'a str },
+    Rotated {
+        endpoint: EndpointId,
+        sealed_secret: &'a [u8],
+        overlap_until: Timestamp,
+        at: Timestamp,
+    },
+    Disabled {
+        endpoint: EndpointId,
+        reason: &'a str,
+    },
+    Enabled {
+        endpoint: EndpointId,
+        at: Timestamp,
+    },
 }
 
 impl EndpointChange<'_> {
-    pub fn of(event: &Event) -> Option<EndpointChange<'_>> {
+    /// `at` is the time of the event's record.
+    pub fn of(event: &Event, at: Timestamp) -> Option<EndpointChange<'_>> {
         match event {
             Event::EndpointCreated { endpoint } => Some(EndpointChange::Created(endpoint)),
+            Event::EndpointUpdated { endpoint } => Some(EndpointChange::Updated(endpoint)),
+            Event::EndpointEnabled { endpoint } => {
+                Some(EndpointChange::Enabled { endpoint: *endpoint, at })
+            }
             Event::EndpointDeleted { endpoint } => Some(EndpointChange::Deleted(*endpoint)),
             Event::EndpointSecretRotated { endpoint, sealed_secret, overlap_until } => {
                 Some(EndpointChange::Rotated {
                     endpoint: *endpoint,
                     sealed_secret,
                     overlap_until: *overlap_until,
+                    at,
                 })
             }
             Event::EndpointDisabled { endpoint, reason } => {
@@ -122,6 +243,7 @@ impl EndpointChange<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::endpoint::EndpointSettings;
 
     fn endpoint(vault: &Vault, secret: &Secret) -> Endpoint {
         let id = EndpointId::from_u128(1);
@@ -134,6 +256,7 @@ mod tests {
             after_seq: 0,
             created_at: Timestamp::default(),
             disabled: None,
+            settings: EndpointSettings::default(),
         }
     }
 
@@ -146,7 +269,8 @@ mod tests {
         let sealed_secret = vault.seal(before.id, &new);
         let event =
             Event::EndpointSecretRotated { endpoint: before.id, sealed_secret, overlap_until };
-        let rotation = EndpointChange::of(&event).expect("about an endpoint");
+        let at = Timestamp::default();
+        let rotation = EndpointChange::of(&event, at).expect("about an endpoint");
         let after = followed(&before, &rotation).expect("a change");
         assert_eq!(followed(&after, &rotation), None, "told twice changes nothing");
         let receiver = Receiver::open(&after, &vault).expect("good");

@@ -87,9 +87,14 @@ impl Vault {
 
     /// Seals a secret for one endpoint; it opens for no other.
     pub fn seal(&self, endpoint: EndpointId, secret: &Secret) -> Vec<u8> {
+        self.seal_for(endpoint.as_bytes(), secret.as_bytes())
+    }
+
+    /// Seals what is small for one owner; it opens for no other.
+    pub fn seal_for(&self, owner: &[u8], plain: &[u8]) -> Vec<u8> {
         let mut nonce = [0; NONCE_BYTES];
         rand::rng().fill_bytes(&mut nonce);
-        let payload = Payload { msg: secret.as_bytes(), aad: endpoint.as_bytes() };
+        let payload = Payload { msg: plain, aad: owner };
         let sealed = self
             .cipher
             .encrypt(XNonce::from_slice(&nonce), payload)
@@ -99,16 +104,36 @@ impl Vault {
 
     pub fn open(&self, endpoint: EndpointId, sealed: &[u8]) -> Result<Secret, VaultError> {
         let refused = || VaultError::Sealed(endpoint);
-        let (version, rest) = sealed.split_first().ok_or_else(refused)?;
-        if *version != VERSION || rest.len() < NONCE_BYTES {
-            return Err(refused());
-        }
-        let (nonce, sealed) = rest.split_at(NONCE_BYTES);
-        let payload = Payload { msg: sealed, aad: endpoint.as_bytes() };
-        let opened =
-            self.cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| refused())?;
+        let opened = self.open_for(endpoint.as_bytes(), sealed).ok_or_else(refused)?;
         Secret::from_bytes(opened).map_err(|_| refused())
     }
+
+    /// `None` where it was sealed for another owner, with another key, or is damaged.
+    pub fn open_for(&self, owner: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let (version, rest) = sealed.split_first()?;
+        let (nonce, sealed) = rest.split_at_checked(NONCE_BYTES)?;
+        if *version != VERSION {
+            return None;
+        }
+        let payload = Payload { msg: sealed, aad: owner };
+        self.cipher.decrypt(XNonce::from_slice(nonce), payload).ok()
+    }
+
+    /// The value of a header that one endpoint's deliveries carry.
+    pub fn seal_header(&self, endpoint: EndpointId, value: &str) -> Vec<u8> {
+        self.seal_for(&header_owner(endpoint), value.as_bytes())
+    }
+
+    pub fn open_header(&self, endpoint: EndpointId, sealed: &[u8]) -> Result<String, VaultError> {
+        let opened = self.open_for(&header_owner(endpoint), sealed);
+        let text = opened.and_then(|bytes| String::from_utf8(bytes).ok());
+        text.ok_or(VaultError::Sealed(endpoint))
+    }
+}
+
+/// Other than the owner of the secret, so that neither opens in the other's place.
+fn header_owner(endpoint: EndpointId) -> Vec<u8> {
+    [b"header ".as_slice(), endpoint.as_bytes()].concat()
 }
 
 #[cfg(test)]

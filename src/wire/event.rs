@@ -95,7 +95,7 @@ struct EventBody<'a> {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Data<'a> {
+pub(super) enum Data<'a> {
     Member(Box<MemberData>),
     Follow(FollowData),
     Item { item: ItemBody<'a> },
@@ -109,7 +109,7 @@ enum Data<'a> {
 }
 
 #[derive(Serialize)]
-struct MemberData {
+pub(super) struct MemberData {
     member: MemberBody,
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<&'static str>,
@@ -127,7 +127,7 @@ struct ChangeBody {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct FollowData {
+pub(super) struct FollowData {
     /// The follower.
     #[serde(skip_serializing_if = "Option::is_none")]
     member_id: Option<MemberId>,
@@ -138,7 +138,7 @@ struct FollowData {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ItemBody<'a> {
+pub(super) struct ItemBody<'a> {
     app_id: &'a str,
     item_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -153,7 +153,7 @@ struct ItemBody<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct LikeData<'a> {
+pub(super) struct LikeData<'a> {
     item: ItemBody<'a>,
     /// The liker.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -162,7 +162,7 @@ struct LikeData<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct CounterData<'a> {
+pub(super) struct CounterData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     member_id: Option<MemberId>,
     app_id: &'a str,
@@ -173,7 +173,7 @@ struct CounterData<'a> {
 }
 
 #[derive(Serialize)]
-struct BadgeData<'a> {
+pub(super) struct BadgeData<'a> {
     badge: BadgeBody,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<RuleBody<'a>>,
@@ -189,13 +189,13 @@ struct RuleBody<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct BadgeDeletedData {
+pub(super) struct BadgeDeletedData {
     badge_id: BadgeId,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct AssignmentData<'a> {
+pub(super) struct AssignmentData<'a> {
     assignment_id: AssignmentId,
     badge_id: BadgeId,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -216,7 +216,7 @@ enum ReasonBody<'a> {
 /// An endpoint without its secrets.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct EndpointBody<'a> {
+pub(super) struct EndpointBody<'a> {
     id: EndpointId,
     url: &'a str,
     event_types: &'a [String],
@@ -225,7 +225,7 @@ struct EndpointBody<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct EndpointChangeData<'a> {
+pub(super) struct EndpointChangeData<'a> {
     endpoint_id: EndpointId,
     #[serde(skip_serializing_if = "Option::is_none")]
     overlap_until: Option<WireTime>,
@@ -266,6 +266,11 @@ impl Gaze {
     }
 }
 
+/// All that an event says, for keys.
+pub(super) fn data_for_keys(event: &Event) -> Option<Data<'_>> {
+    data(event, Gaze { audience: Audience::App, about: None })
+}
+
 fn data(event: &Event, gaze: Gaze) -> Option<Data<'_>> {
     let data = match event {
         Event::MemberCreated { facts, origin, .. } => {
@@ -303,7 +308,9 @@ fn data(event: &Event, gaze: Gaze) -> Option<Data<'_>> {
         Event::EndpointCreated { .. }
         | Event::EndpointDeleted { .. }
         | Event::EndpointSecretRotated { .. }
-        | Event::EndpointDisabled { .. } => return endpoint_data(event, gaze),
+        | Event::EndpointDisabled { .. }
+        | Event::EndpointUpdated { .. }
+        | Event::EndpointEnabled { .. } => return endpoint_data(event, gaze),
     };
     Some(data)
 }
@@ -316,10 +323,12 @@ fn endpoint_data(event: &Event, gaze: Gaze) -> Option<Data<'_>> {
     let change =
         |endpoint_id| EndpointChangeData { endpoint_id, overlap_until: None, reason: None };
     match event {
-        Event::EndpointCreated { endpoint } => {
+        Event::EndpointCreated { endpoint } | Event::EndpointUpdated { endpoint } => {
             Some(Data::Endpoint { endpoint: endpoint_body(endpoint) })
         }
-        Event::EndpointDeleted { endpoint } => Some(Data::EndpointChange(change(*endpoint))),
+        Event::EndpointDeleted { endpoint } | Event::EndpointEnabled { endpoint } => {
+            Some(Data::EndpointChange(change(*endpoint)))
+        }
         Event::EndpointSecretRotated { endpoint, overlap_until, sealed_secret: _ } => {
             let overlap_until = Some(WireTime(*overlap_until));
             Some(Data::EndpointChange(EndpointChangeData { overlap_until, ..change(*endpoint) }))

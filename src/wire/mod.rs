@@ -5,9 +5,12 @@
 //! are `realtime`'s.
 
 pub mod badge;
+pub mod cloud_event;
 pub mod event;
+pub mod example;
 pub mod ingest;
 mod ingest_canonical;
 mod ingest_lines;
+pub mod jwt_event;
 pub mod member;
 pub mod time;

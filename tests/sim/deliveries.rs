@@ -60,7 +60,7 @@ const TRIES_MAX: u32 = 5;
 
 fn settings() -> DeliverySettings {
     let schedule = Schedule::new(vec![200, 1_000, 5_000, 20_000]);
-    DeliverySettings { window: 3, schedule, parked_max: 8 }
+    DeliverySettings { window: 3, schedule, parked_max: 8, ..DeliverySettings::default() }
 }
 
 impl Mail {

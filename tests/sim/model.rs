@@ -214,7 +214,9 @@ impl Model {
             Event::EndpointCreated { .. }
             | Event::EndpointDeleted { .. }
             | Event::EndpointSecretRotated { .. }
-            | Event::EndpointDisabled { .. } => self.fold_endpoint(event),
+            | Event::EndpointDisabled { .. }
+            | Event::EndpointUpdated { .. }
+            | Event::EndpointEnabled { .. } => self.fold_endpoint(event),
         }
     }
 
@@ -257,6 +259,11 @@ impl Model {
             Event::EndpointDisabled { endpoint, reason } => {
                 self.endpoint_mut(*endpoint).disabled = Some(reason.clone());
             }
+            Event::EndpointUpdated { endpoint } => {
+                let before = self.endpoints.insert(endpoint.id, endpoint.clone());
+                assert!(before.is_some(), "an endpoint that is updated is known");
+            }
+            Event::EndpointEnabled { endpoint } => self.endpoint_mut(*endpoint).disabled = None,
             other => unreachable!("{} is no endpoint's event", other.type_name()),
         }
         self.begin_or_end_reports();
@@ -384,6 +391,8 @@ fn concerned(event: &Event) -> Vec<MemberId> {
         | Event::EndpointCreated { .. }
         | Event::EndpointDeleted { .. }
         | Event::EndpointSecretRotated { .. }
-        | Event::EndpointDisabled { .. } => Vec::new(),
+        | Event::EndpointDisabled { .. }
+        | Event::EndpointUpdated { .. }
+        | Event::EndpointEnabled { .. } => Vec::new(),
     }
 }

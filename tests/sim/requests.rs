@@ -7,9 +7,10 @@ use guildhall::core::query::{
     Cursor, MemberFilter, MemberOrder, Outcome, Page, PageStart, PrivateCounters, Query, Viewer,
 };
 use guildhall::domain::command::{
-    IncrementBatch, IncrementLine, ItemDetails, NewBadge, NewEndpoint, NewMember, ProducerPosition,
-    ProfilePatch,
+    EndpointPatch, IncrementBatch, IncrementLine, ItemDetails, NewBadge, NewEndpoint, NewMember,
+    ProducerPosition, ProfilePatch,
 };
+use guildhall::domain::endpoint::EndpointSettings;
 use guildhall::domain::event::BadgeRule;
 use guildhall::domain::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
 use guildhall::domain::{
@@ -336,10 +337,17 @@ impl Crowd {
 
     fn endpoint_command(&mut self, random: &mut Random) -> Command {
         let known = random.pick(&self.endpoints).copied();
-        match (random.below(6), known) {
+        match (random.below(8), known) {
             (0, Some(endpoint)) => Command::DeleteEndpoint { endpoint },
             (1, Some(endpoint)) => {
-                Command::RotateEndpointSecret { endpoint, sealed_secret: vec![1, 2, 3] }
+                let (sealed_secret, overlap_ms) = (vec![1, 2, 3], Some(random.below(3) as u32));
+                Command::RotateEndpointSecret { endpoint, sealed_secret, overlap_ms }
+            }
+            (2, Some(endpoint)) => Command::EnableEndpoint { endpoint },
+            (3, Some(endpoint)) => {
+                let description = Some(Some(format!("edit {}", random.below(3))));
+                let patch = EndpointPatch { description, ..EndpointPatch::default() };
+                Command::UpdateEndpoint { endpoint, patch: Box::new(patch) }
             }
             (2, None) => Command::DeleteEndpoint { endpoint: EndpointId::from_u128(random.uuid()) },
             _ => self.create_endpoint(random),
@@ -361,6 +369,7 @@ impl Crowd {
             url: "https://example.org/hook".to_owned(),
             event_types: patterns.iter().map(|text| (*text).to_owned()).collect(),
             sealed_secret: vec![7; 8],
+            settings: EndpointSettings::default(),
         }))
     }
 

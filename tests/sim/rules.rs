@@ -38,6 +38,8 @@ pub enum Fact {
     EndpointDeleted(EndpointId),
     EndpointRotated(EndpointId),
     EndpointDisabled(EndpointId),
+    EndpointUpdated(EndpointId),
+    EndpointEnabled(EndpointId),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -108,6 +110,8 @@ fn fact_of(event: &Event) -> Fact {
         Event::EndpointDeleted { endpoint } => Fact::EndpointDeleted(*endpoint),
         Event::EndpointSecretRotated { endpoint, .. } => Fact::EndpointRotated(*endpoint),
         Event::EndpointDisabled { endpoint, .. } => Fact::EndpointDisabled(*endpoint),
+        Event::EndpointUpdated { endpoint } => Fact::EndpointUpdated(endpoint.id),
+        Event::EndpointEnabled { endpoint } => Fact::EndpointEnabled(*endpoint),
     }
 }
 
@@ -175,6 +179,17 @@ impl Model {
                 let ((badge, member), _) = held.ok_or("BADGE_ASSIGNMENT_NOT_FOUND")?;
                 one(Fact::Revoked(*badge, *member))
             }
+            Command::CreateEndpoint(_)
+            | Command::DeleteEndpoint { .. }
+            | Command::RotateEndpointSecret { .. }
+            | Command::DisableEndpoint { .. }
+            | Command::UpdateEndpoint { .. }
+            | Command::EnableEndpoint { .. } => self.predict_endpoint(command),
+        }
+    }
+
+    fn predict_endpoint(&self, command: &Command) -> Predicted {
+        match command {
             Command::CreateEndpoint(new) => one(Fact::EndpointCreated(new.id)),
             Command::DeleteEndpoint { endpoint } => {
                 self.endpoints.get(endpoint).ok_or("ENDPOINT_NOT_FOUND")?;
@@ -188,6 +203,17 @@ impl Model {
                 let known = self.endpoints.get(endpoint).ok_or("ENDPOINT_NOT_FOUND")?;
                 when(known.disabled.is_none(), Fact::EndpointDisabled(*endpoint))
             }
+            Command::UpdateEndpoint { endpoint, patch } => {
+                let known = self.endpoints.get(endpoint).ok_or("ENDPOINT_NOT_FOUND")?;
+                let wished = patch.description.as_ref();
+                let is_new = wished.is_some_and(|wished| *wished != known.settings.description);
+                when(is_new, Fact::EndpointUpdated(*endpoint))
+            }
+            Command::EnableEndpoint { endpoint } => {
+                let known = self.endpoints.get(endpoint).ok_or("ENDPOINT_NOT_FOUND")?;
+                when(known.disabled.is_some(), Fact::EndpointEnabled(*endpoint))
+            }
+            other => unreachable!("{} is no endpoint's command", other.kind()),
         }
     }
 

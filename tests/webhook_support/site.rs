@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use guildhall::core::delivery::{DeliverySettings, Progress, Schedule};
 use guildhall::domain::batch::Touches;
+use guildhall::domain::endpoint::EndpointSettings;
 use guildhall::domain::event::Endpoint;
 use guildhall::domain::{BadgeId, EndpointId, Event, MemberId, Record, Timestamp, WrittenRecord};
 use guildhall::webhook::dispatcher::DispatcherState;
@@ -61,7 +62,7 @@ impl Site {
             records: Arc::new(self.clone()),
             progress: Arc::new(self.clone()),
             endpoints: Arc::new(self.clone()),
-            body_of: Arc::new(|record| Some(body_of(record))),
+            body_of: Arc::new(|record, _| Some(body_of(record))),
             client: client(15_000),
             vault: self.vault.clone(),
             clock: Arc::new(now),
@@ -117,6 +118,7 @@ impl Site {
             after_seq: *self.durable.borrow() + 1,
             created_at: Timestamp::default(),
             disabled: None,
+            settings: EndpointSettings::default(),
         });
         self.inner.lock().expect("a lock").endpoints.insert(id, endpoint.clone());
         self.write(Event::EndpointCreated { endpoint });
@@ -133,6 +135,16 @@ impl Site {
         let sealed_secret = self.vault.seal(endpoint, &secret);
         self.write(Event::EndpointSecretRotated { endpoint, sealed_secret, overlap_until });
         secret
+    }
+
+    /// An endpoint with other settings from here on.
+    pub fn update(&self, endpoint: EndpointId, change: impl FnOnce(&mut Endpoint)) {
+        let mut inner = self.inner.lock().expect("a lock");
+        let known = inner.endpoints.get_mut(&endpoint).expect("a known endpoint");
+        change(Arc::make_mut(known));
+        let endpoint = known.clone();
+        drop(inner);
+        self.write(Event::EndpointUpdated { endpoint });
     }
 
     /// Retention takes everything before this seq.
@@ -169,7 +181,8 @@ fn now() -> Timestamp {
 pub fn body_of(record: &Record) -> EventBody {
     let kind = record.event.type_name();
     let json = format!("{{\"type\":\"{kind}\",\"seq\":{}}}", record.seq);
-    EventBody { id: format!("evt_{}", record.seq), json: Bytes::from(json) }
+    let (id, bytes) = (format!("evt_{}", record.seq), Bytes::from(json));
+    EventBody { id, bytes, media_type: "application/json" }
 }
 
 /// Waits until the dispatchers are as described, asking again and again.

@@ -9,7 +9,9 @@ use crate::core::items::item_hash;
 use crate::core::site::{LIKES_GIVEN, LIKES_RECEIVED};
 use crate::domain::command::ItemDetails;
 use crate::domain::event::{Endpoint, MemberFacts};
-use crate::domain::{AppId, BadgeId, Change, Commit, EndpointId, Event, ItemKey, MemberId, Record};
+use crate::domain::{
+    AppId, BadgeId, Change, Commit, EndpointId, Event, ItemKey, MemberId, Record, Timestamp,
+};
 
 /// Whose set changes, and which way.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -169,20 +171,24 @@ impl Model {
             Event::BadgeDeleted { badge } => {
                 self.known_badge(*badge, seq, |known| known.deleted = true);
             }
-            Event::EndpointCreated { endpoint } => {
+            Event::EndpointCreated { endpoint } | Event::EndpointUpdated { endpoint } => {
                 self.catalogue.endpoints.insert(endpoint.id, endpoint.clone());
             }
             Event::EndpointDeleted { endpoint } => {
                 self.catalogue.endpoints.remove(endpoint);
             }
             Event::EndpointSecretRotated { endpoint, sealed_secret, overlap_until } => {
-                self.endpoint(*endpoint, seq, |endpoint| {
-                    let old = std::mem::replace(&mut endpoint.sealed_secret, sealed_secret.clone());
-                    endpoint.previous_secret = Some((old, *overlap_until));
-                });
+                let (now, until) = (record.time, *overlap_until);
+                self.endpoint(*endpoint, seq, |one| rotate(one, sealed_secret, until, now));
             }
             Event::EndpointDisabled { endpoint, reason } => {
                 self.endpoint(*endpoint, seq, |endpoint| endpoint.disabled = Some(reason.clone()));
+            }
+            Event::EndpointEnabled { endpoint } => {
+                self.endpoint(*endpoint, seq, |endpoint| {
+                    endpoint.disabled = None;
+                    endpoint.settings.enabled_at = Some(record.time);
+                });
             }
         }
     }
@@ -402,6 +408,18 @@ struct Like<'a> {
     liker: MemberId,
     author: Option<MemberId>,
     seq: u64,
+}
+
+/// The secret that was replaced goes in front of those before it; what is over is forgotten.
+fn rotate(endpoint: &mut Endpoint, sealed: &[u8], until: Timestamp, now: Timestamp) {
+    let mut older = Vec::new();
+    if until > now {
+        older.extend(endpoint.previous_secret.clone());
+        older.extend(endpoint.settings.older_secrets.iter().cloned());
+    }
+    endpoint.settings.older_secrets = older.into_iter().filter(|(_, end)| *end > now).collect();
+    endpoint.previous_secret = Some((endpoint.sealed_secret.clone(), until));
+    endpoint.sealed_secret = sealed.to_vec();
 }
 
 /// False where it was so already.

@@ -3,16 +3,16 @@
 
 mod badges;
 mod counters;
+mod endpoints;
 mod items;
 mod members;
 mod refuse;
 
-use std::sync::Arc;
-
 pub(super) use self::counters::Increase;
 use self::counters::{Increment, SetCounter};
+use self::endpoints::Rotation;
 use self::members::slug_of;
-use self::refuse::{forbidden, limit, need};
+use self::refuse::{forbidden, need};
 pub(super) use self::refuse::{item_not_found, member_not_found};
 use super::badges::BadgeNumber;
 use super::entries::GraphView;
@@ -20,14 +20,10 @@ use super::items::Item;
 use super::parts::PartKey;
 use super::site::Site;
 use super::turn::Stop;
-use crate::domain::command::{Command, NewEndpoint};
-use crate::domain::event::{Endpoint, MemberOrigin};
-use crate::domain::limits::ENDPOINTS_PER_SITE_MAX;
+use crate::domain::command::Command;
+use crate::domain::event::MemberOrigin;
 use crate::domain::profile::{ActivityStatus, Status};
 use crate::domain::{AppId, BadgeId, Change, EndpointId, Event, MemberId, Refusal, Timestamp};
-
-/// How long a rotated secret keeps signing beside the new one.
-const SECRET_OVERLAP_MS: i64 = 24 * 3_600 * 1_000;
 
 /// What a command leads to, not yet applied.
 #[derive(Clone, Debug)]
@@ -90,47 +86,17 @@ impl Site {
             Command::AssignBadge { badge, member } => self.decide_assign(*badge, *member, now),
             Command::UnassignBadge { assignment } => self.decide_unassign(*assignment),
             Command::CreateEndpoint(new) => self.decide_create_endpoint(new, now),
-            Command::DeleteEndpoint { endpoint } => {
-                self.endpoint(*endpoint)?;
-                let deleted = Event::EndpointDeleted { endpoint: *endpoint };
-                Ok(Decision::new(vec![deleted], Answering::Done))
+            Command::DeleteEndpoint { endpoint } => self.decide_delete_endpoint(*endpoint),
+            Command::RotateEndpointSecret { endpoint, sealed_secret, overlap_ms } => {
+                let (endpoint, overlap_ms) = (*endpoint, *overlap_ms);
+                self.decide_rotate(Rotation { endpoint, sealed_secret, overlap_ms }, now)
             }
-            Command::RotateEndpointSecret { endpoint, sealed_secret } => {
-                self.endpoint(*endpoint)?;
-                let rotated = Event::EndpointSecretRotated {
-                    endpoint: *endpoint,
-                    sealed_secret: sealed_secret.clone(),
-                    overlap_until: now.plus_ms(SECRET_OVERLAP_MS),
-                };
-                Ok(Decision::new(vec![rotated], Answering::Endpoint(*endpoint)))
+            Command::DisableEndpoint { endpoint, reason } => self.decide_disable(*endpoint, reason),
+            Command::UpdateEndpoint { endpoint, patch } => {
+                self.decide_update_endpoint(*endpoint, patch)
             }
-            Command::DisableEndpoint { endpoint, reason } => {
-                let (endpoint, reason) = (*endpoint, reason.clone());
-                if self.endpoint(endpoint)?.disabled.is_some() {
-                    return Ok(Decision::already(Answering::Endpoint(endpoint)));
-                }
-                let disabled = Event::EndpointDisabled { endpoint, reason };
-                Ok(Decision::new(vec![disabled], Answering::Endpoint(endpoint)))
-            }
+            Command::EnableEndpoint { endpoint } => self.decide_enable(*endpoint),
         }
-    }
-
-    fn decide_create_endpoint(&self, new: &NewEndpoint, now: Timestamp) -> Decided {
-        let endpoints = self.endpoints.len();
-        limit(endpoints, ENDPOINTS_PER_SITE_MAX, "ENDPOINT_LIMIT", "webhook endpoints")?;
-        let endpoint = Endpoint {
-            id: new.id,
-            url: new.url.clone(),
-            event_types: new.event_types.clone(),
-            sealed_secret: new.sealed_secret.clone(),
-            previous_secret: None,
-            // Its own creation is the last event that it does not get.
-            after_seq: self.seq + 1,
-            created_at: now,
-            disabled: None,
-        };
-        let created = Event::EndpointCreated { endpoint: Arc::new(endpoint) };
-        Ok(Decision::new(vec![created], Answering::Endpoint(new.id)))
     }
 
     pub(super) fn member(&self, id: MemberId) -> Result<u32, Refusal> {
@@ -175,13 +141,6 @@ impl Site {
         self.badges.number(id).ok_or_else(|| {
             let detail = format!("badge {id} is not known");
             Refusal::NotFound { code: "BADGE_NOT_FOUND", detail }
-        })
-    }
-
-    pub(super) fn endpoint(&self, id: EndpointId) -> Result<&Arc<Endpoint>, Refusal> {
-        self.endpoints.get(&id).ok_or_else(|| {
-            let detail = format!("webhook endpoint {id} is not known");
-            Refusal::NotFound { code: "ENDPOINT_NOT_FOUND", detail }
         })
     }
 }

@@ -13,7 +13,7 @@ impl Delivery {
         self.clear_suspect(attempt, now);
         match self.phase {
             Phase::Closed { .. } => self.phase = Phase::Closed { faults: 0 },
-            Phase::HalfOpen { allowed, .. } if allowed + 1 >= self.settings.window => {
+            Phase::HalfOpen { allowed, .. } if allowed + 1 >= self.window() => {
                 self.phase = Phase::Closed { faults: 0 };
             }
             Phase::HalfOpen { allowed, accepted, suspect } => {
@@ -25,6 +25,9 @@ impl Delivery {
     }
 
     pub(super) fn event_fault(&mut self, attempt: Attempt, flight: Flight, now: Timestamp) {
+        if self.holds_everything(flight) {
+            return self.hold_or_give_up(attempt, flight, now);
+        }
         if self.parked.len() >= self.settings.parked_max && flight.origin == Origin::Fresh {
             return self.hold(attempt, flight, now);
         }
@@ -46,6 +49,9 @@ impl Delivery {
 
     pub(super) fn endpoint_fault(&mut self, attempt: Attempt, flight: Flight, now: Timestamp) {
         if flight.round != self.round {
+            return self.hold(attempt, flight, now);
+        }
+        if self.holds_everything(flight) {
             return self.hold(attempt, flight, now);
         }
         if let Some(slot) = self.slots.get_mut(&attempt.seq) {
@@ -73,6 +79,22 @@ impl Delivery {
                 self.hold(attempt, flight, now);
             }
         }
+    }
+
+    /// In order, everything waits for an event that fails.
+    fn holds_everything(&self, flight: Flight) -> bool {
+        self.settings.mode == DeliveryMode::Fifo && flight.origin == Origin::Fresh
+    }
+
+    /// What the receiver does not want is tried as often as anything, then given up.
+    fn hold_or_give_up(&mut self, attempt: Attempt, flight: Flight, now: Timestamp) {
+        if self.attempts + 1 < self.settings.schedule.tries_max() {
+            return self.hold(attempt, flight, now);
+        }
+        self.failed(now);
+        self.attempts = 0;
+        self.complete(attempt.seq);
+        self.exhausted.push(attempt.seq);
     }
 
     /// Whether this event failed so often that it may itself be what the endpoint cannot take.
@@ -141,6 +163,8 @@ impl Delivery {
         let faults = self.slots.get(&seq).map_or(0, |slot| slot.faults.saturating_sub(1));
         let fresh = Parked { seq, attempts: faults, next_try_at: now, parked_at: now };
         let mut parked = self.parked.get(&seq).copied().unwrap_or(fresh);
+        let slot_key = self.slots.get(&seq).and_then(|slot| slot.key);
+        let key = self.parked_keys.get(&seq).copied().or(slot_key);
         self.complete(seq);
         parked.attempts += 1;
         // While the endpoint takes nothing at all, no event is at fault and none is given up.
@@ -151,11 +175,11 @@ impl Delivery {
         }
         let wait_ms = self.settings.schedule.wait_ms(parked.attempts, attempt.jitter);
         parked.next_try_at = now.plus_ms(wait_ms as i64);
-        self.parked.insert(seq, parked);
+        self.put_parked(parked, key);
     }
 
     fn complete(&mut self, seq: u64) {
-        self.parked.remove(&seq);
+        self.unpark(seq);
         self.set_stage(seq, Stage::Done);
     }
 

@@ -16,6 +16,7 @@ pub struct Parked {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
 pub struct Progress {
     /// Every event up to and with this seq is delivered, parked, given up or not wanted.
     pub cursor: u64,
@@ -29,10 +30,76 @@ pub struct Progress {
     pub attempts: u32,
     /// Set while the endpoint is held back: nothing is sent before.
     pub next_try_at: Option<Timestamp>,
+    /// Members of parked events, where their order counts; ascending by seq.
+    pub parked_keys: Vec<(u64, u128)>,
 }
 
 impl Progress {
     pub fn starting_after(seq: u64) -> Progress {
         Progress { cursor: seq, ..Progress::default() }
+    }
+
+    /// Forgets failures from before the owner enabled the endpoint again.
+    pub fn forgive(&mut self, enabled_at: Timestamp) {
+        if self.failing_since.is_none_or(|since| since < enabled_at) {
+            (self.failing_since, self.attempts, self.next_try_at) = (None, 0, None);
+        }
+    }
+}
+
+/// How progress rests beside the log. The last field was once `Option<Timestamp>`; the first two
+/// variants of [`Tail`] have that option's very bytes.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    cursor: u64,
+    done_above: Vec<u64>,
+    parked: Vec<Parked>,
+    failing_since: Option<Timestamp>,
+    attempts: u32,
+    tail: Tail,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Tail {
+    Free,
+    HeldUntil(Timestamp),
+    Keyed { next_try_at: Option<Timestamp>, parked_keys: Vec<(u64, u128)> },
+}
+
+impl From<Progress> for Stored {
+    fn from(progress: Progress) -> Stored {
+        let Progress { next_try_at, parked_keys, .. } = progress;
+        let tail = match (next_try_at, parked_keys.is_empty()) {
+            (None, true) => Tail::Free,
+            (Some(time), true) => Tail::HeldUntil(time),
+            (next_try_at, false) => Tail::Keyed { next_try_at, parked_keys },
+        };
+        Stored {
+            cursor: progress.cursor,
+            done_above: progress.done_above,
+            parked: progress.parked,
+            failing_since: progress.failing_since,
+            attempts: progress.attempts,
+            tail,
+        }
+    }
+}
+
+impl From<Stored> for Progress {
+    fn from(stored: Stored) -> Progress {
+        let (next_try_at, parked_keys) = match stored.tail {
+            Tail::Free => (None, Vec::new()),
+            Tail::HeldUntil(time) => (Some(time), Vec::new()),
+            Tail::Keyed { next_try_at, parked_keys } => (next_try_at, parked_keys),
+        };
+        Progress {
+            cursor: stored.cursor,
+            done_above: stored.done_above,
+            parked: stored.parked,
+            failing_since: stored.failing_since,
+            attempts: stored.attempts,
+            next_try_at,
+            parked_keys,
+        }
     }
 }

@@ -5,24 +5,33 @@ use super::*;
 impl Delivery {
     fn allowed(&self) -> usize {
         match self.phase {
-            Phase::Closed { .. } => self.settings.window,
-            Phase::HalfOpen { allowed, .. } => allowed.min(self.settings.window),
+            Phase::Closed { .. } => self.window(),
+            Phase::HalfOpen { allowed, .. } => allowed.min(self.window()),
             Phase::Open { .. } | Phase::Stopped { .. } => 0,
         }
     }
 
     pub(super) fn select(&mut self, now: Timestamp) -> Vec<Due> {
         let mut chosen = Vec::new();
-        while self.flights.len() < self.allowed() {
+        self.park_behind(now);
+        while self.flights.len() < self.allowed() && self.pace.wait_until(now).is_none() {
             let Some(send) = self.next_send(now) else { break };
             if send.origin == Origin::Fresh {
                 self.set_stage(send.seq, Stage::Sent);
             }
-            let flight = Flight { origin: send.origin, round: self.round };
+            self.pace.note_try(now);
+            let flight = Flight { origin: send.origin, round: self.round, key: self.key_of(send) };
             self.flights.insert(send.seq, flight);
             chosen.push(send);
         }
         chosen
+    }
+
+    fn key_of(&self, due: Due) -> Option<u128> {
+        match due.origin {
+            Origin::Fresh => self.slots.get(&due.seq).and_then(|slot| slot.key),
+            Origin::Parked => self.parked_keys.get(&due.seq).copied(),
+        }
     }
 
     /// What was set aside has its share first; beyond it, new events go before.
@@ -41,7 +50,7 @@ impl Delivery {
     fn retry_share(&self) -> usize {
         match self.phase {
             Phase::HalfOpen { .. } if self.parked.len() < self.settings.parked_max => 0,
-            Phase::HalfOpen { .. } | Phase::Closed { .. } => (self.settings.window / 4).max(1),
+            Phase::HalfOpen { .. } | Phase::Closed { .. } => (self.window() / 4).max(1),
             Phase::Open { .. } | Phase::Stopped { .. } => 0,
         }
     }
@@ -51,22 +60,25 @@ impl Delivery {
             Phase::HalfOpen { suspect, .. } => suspect,
             Phase::Closed { .. } | Phase::Open { .. } | Phase::Stopped { .. } => None,
         };
-        let waiting =
-            |(seq, slot): &(&u64, &Slot)| slot.stage == Stage::Waiting && Some(**seq) != suspect;
+        let busy = self.keys_waited_for();
+        let waits = |slot: &Slot| slot.key.is_some_and(|key| busy.contains(&key));
+        let waiting = |(seq, slot): &(&u64, &Slot)| {
+            slot.stage == Stage::Waiting && Some(**seq) != suspect && !waits(slot)
+        };
         let (seq, _) = self.slots.iter().find(waiting)?;
         Some(Due { seq: *seq, origin: Origin::Fresh })
     }
 
     fn next_retry(&self, now: Timestamp) -> Option<Due> {
-        let resting = self.parked.values().filter(|parked| !self.flights.contains_key(&parked.seq));
-        let first = resting.min_by_key(|parked| (parked.next_try_at, parked.seq))?;
+        let first = self.parked_first().into_iter();
+        let first = first.min_by_key(|parked| (parked.next_try_at, parked.seq))?;
         (first.next_try_at <= now).then_some(Due { seq: first.seq, origin: Origin::Parked })
     }
 
     pub(super) fn wants_records(&self) -> bool {
         let waiting = self.slots.values().filter(|slot| slot.stage == Stage::Waiting).count();
         self.allowed() > 0
-            && waiting < self.settings.window
+            && waiting < self.window()
             && self.slots.len() < limits::DELIVERY_SPAN_MAX
     }
 
@@ -81,6 +93,7 @@ impl Delivery {
             }
             Phase::Stopped { .. } => None,
         };
-        storing.into_iter().chain(trying).min()
+        let paced = self.pace.wait_until(now).filter(|_| self.flights.len() < self.allowed());
+        storing.into_iter().chain(trying).chain(paced).min()
     }
 }

@@ -74,9 +74,12 @@ impl Roster {
 
     pub(super) async fn change(&mut self, change: EndpointChange<'_>, seq: u64) {
         let id = match change {
-            EndpointChange::Created(endpoint) => return self.put(endpoint.clone(), seq).await,
+            EndpointChange::Created(endpoint) | EndpointChange::Updated(endpoint) => {
+                return self.put(endpoint.clone(), seq).await;
+            }
             EndpointChange::Deleted(id) => return self.remove(id).await,
             EndpointChange::Rotated { endpoint, .. }
+            | EndpointChange::Enabled { endpoint, .. }
             | EndpointChange::Disabled { endpoint, .. } => endpoint,
         };
         let changed = self.entries.get(&id).and_then(|entry| followed(&entry.endpoint, &change));
@@ -103,6 +106,11 @@ impl Roster {
             running: None,
             rested: false,
         });
+        if entry.endpoint.disabled.is_some() && endpoint.disabled.is_none() {
+            // Nobody was woken meanwhile: all of it is to be looked at.
+            entry.rested = false;
+            entry.wanted.send_modify(|wanted| *wanted = seq.max(*wanted));
+        }
         entry.endpoint = endpoint;
         entry.receiver.send_replace(receiver);
         match (&entry.endpoint.disabled, &entry.running) {
@@ -167,6 +175,9 @@ impl Roster {
             }
         };
         let mut progress = stored.unwrap_or(Progress::starting_after(entry.endpoint.after_seq));
+        if let Some(enabled_at) = entry.endpoint.settings.enabled_at {
+            progress.forgive(enabled_at);
+        }
         if entry.rested && is_clear(&progress) {
             progress.cursor = progress.cursor.max(looked_through);
         }

@@ -1,0 +1,56 @@
+//! A webhook endpoint as its owner sees it: everything but what is secret.
+
+use serde_json::{Value, json};
+
+use super::condition_input;
+use super::endpoint_input::{BADGE_WIRES, MODES, format_name};
+use crate::domain::Timestamp;
+use crate::domain::endpoint::{EndpointChannel, PayloadFormat};
+use crate::domain::event::Endpoint;
+use crate::wire::time::WireTime;
+
+pub fn shape(endpoint: &Endpoint, now: Timestamp) -> Value {
+    let settings = &endpoint.settings;
+    let overlap_until = endpoint.previous_secret.as_ref().map(|(_, until)| WireTime(*until));
+    let header_names: Vec<&str> = settings.headers.iter().map(|h| h.name.as_str()).collect();
+    let (app_id, badge_events) = match &settings.format {
+        PayloadFormat::Jwt { app, badges, .. } => (Some(app), named(BADGE_WIRES, badges)),
+        PayloadFormat::Standard | PayloadFormat::CloudEvents => (None, None),
+    };
+    json!({
+        "id": endpoint.id,
+        "url": endpoint.url,
+        "eventTypes": endpoint.event_types,
+        "createdDate": WireTime(endpoint.created_at),
+        "afterSeq": endpoint.after_seq,
+        "disabled": endpoint.disabled.is_some(),
+        "disabledReason": endpoint.disabled,
+        "previousSecretUntil": overlap_until,
+        "oldSecrets": endpoint.old_secrets(now).count(),
+        "description": settings.description,
+        "headerNames": header_names,
+        "channels": channels(&settings.channels),
+        "conditions": condition_input::shape(&settings.conditions),
+        "ratePerMinute": settings.rate_per_minute,
+        "mode": named(MODES, &settings.mode),
+        "format": format_name(&settings.format),
+        "appId": app_id,
+        "badgeEvents": badge_events,
+    })
+}
+
+fn named<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> Option<&'static str> {
+    words.iter().find(|(_, known)| known == value).map(|(word, _)| *word)
+}
+
+fn channels(channels: &[EndpointChannel]) -> Value {
+    let (mut members, mut apps, mut badges) = (Vec::new(), Vec::new(), Vec::new());
+    for channel in channels {
+        match channel {
+            EndpointChannel::Member(member) => members.push(json!(member)),
+            EndpointChannel::App(app) => apps.push(json!(app)),
+            EndpointChannel::Badge(badge) => badges.push(json!(badge)),
+        }
+    }
+    json!({"memberIds": members, "appIds": apps, "badgeIds": badges})
+}

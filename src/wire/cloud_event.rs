@@ -1,0 +1,46 @@
+//! Records as CloudEvents 1.0, structured JSON: the same data in another envelope.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::event::{Data, EventSource, data_for_keys, event_id};
+use super::time::WireTime;
+use crate::domain::{MemberId, Record};
+
+pub const MEDIA_TYPE: &str = "application/cloudevents+json; charset=utf-8";
+
+#[derive(Serialize)]
+struct CloudEvent<'a> {
+    specversion: &'static str,
+    id: String,
+    source: String,
+    #[serde(rename = "type")]
+    event_type: &'static str,
+    time: WireTime,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<MemberId>,
+    datacontenttype: &'static str,
+    /// The seq: whole numbers of an attribute have 32 bits only, so it is text.
+    sequence: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    membersequence: Option<String>,
+    data: Data<'a>,
+}
+
+/// What keys see of a record; its subject is the member it belongs to.
+pub fn cloud_event_json(record: &Record, source: EventSource) -> Option<Bytes> {
+    let subject = record.event.member();
+    let event = CloudEvent {
+        specversion: "1.0",
+        id: event_id(source, record.seq),
+        source: format!("urn:guildhall:site:{}", source.site),
+        event_type: record.event.type_name(),
+        time: WireTime(record.time),
+        subject,
+        datacontenttype: "application/json",
+        sequence: record.seq.to_string(),
+        membersequence: subject.map(|_| record.member_seq.to_string()),
+        data: data_for_keys(&record.event)?,
+    };
+    serde_json::to_vec(&event).ok().map(Bytes::from)
+}

@@ -1,0 +1,196 @@
+//! One example of every event that receivers may get: for the catalogue, and to try an endpoint
+//! out. The names and ids in them are nobody's.
+
+use std::sync::Arc;
+
+use crate::domain::batch::Touches;
+use crate::domain::command::{ItemDetails, ItemKey};
+use crate::domain::endpoint::EndpointSettings;
+use crate::domain::event::{
+    AssignmentReason, Badge, BadgeIcon, BadgeRule, Endpoint, FieldChange, MemberFacts,
+    MemberOrigin, UnassignmentReason,
+};
+use crate::domain::profile::{ActivityStatus, Contact, Image, PrivacyStatus, Profile, Status};
+use crate::domain::{
+    AppId, AssignmentId, BadgeId, EndpointId, Event, ItemOrdinal, MemberId, MemberOrdinal, Record,
+    Timestamp,
+};
+
+const ANN: MemberId = MemberId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0001);
+const BOB: MemberId = MemberId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0002);
+const BADGE: BadgeId = BadgeId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0003);
+const ASSIGNMENT: AssignmentId = AssignmentId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0004);
+const ENDPOINT: EndpointId = EndpointId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0005);
+const TIME: Timestamp = Timestamp::from_unix_ms(1_767_323_045_678);
+
+/// An example of each event, every type once.
+pub fn events() -> Vec<Event> {
+    let mut events = members();
+    events.extend(items());
+    events.extend(badges());
+    events.extend(endpoints());
+    events
+}
+
+/// The example of one type as a record with this place and time.
+pub fn record(type_name: &str, seq: u64, time: Timestamp) -> Option<Record> {
+    let event = events().into_iter().find(|event| event.type_name() == type_name)?;
+    let member_seq = u64::from(event.member().is_some());
+    Some(Record { seq, time, member_seq, touches: Touches::new(), event })
+}
+
+fn members() -> Vec<Event> {
+    let change = FieldChange {
+        field: "profile.nickname".to_owned(),
+        old_json: "\"Anne\"".to_owned(),
+        new_json: "\"Ann\"".to_owned(),
+    };
+    let (follower, followed) = (ANN, BOB);
+    vec![
+        Event::MemberCreated {
+            ordinal: MemberOrdinal(0),
+            facts: facts(),
+            origin: MemberOrigin::SignUp,
+        },
+        Event::MemberUpdated { facts: facts(), changes: vec![change] },
+        Event::FollowCreated { follower, followed },
+        Event::FollowDeleted { follower, followed },
+    ]
+}
+
+fn facts() -> Arc<MemberFacts> {
+    let photo = Image {
+        id: "ann.jpg".to_owned(),
+        url: "https://images.example/ann.jpg".to_owned(),
+        height: 200,
+        width: 200,
+        offset_x: None,
+        offset_y: None,
+    };
+    let contact = Contact {
+        first_name: Some("Ann".to_owned()),
+        last_name: Some("Example".to_owned()),
+        emails: vec!["ann@example.com".to_owned()],
+        ..Contact::default()
+    };
+    let nickname = Some("Ann".to_owned());
+    let profile = Profile { nickname, photo: Some(photo), contact, ..Profile::default() };
+    Arc::new(MemberFacts {
+        id: ANN,
+        login_email: Some("ann@example.com".to_owned()),
+        slug: Some("ann".to_owned()),
+        status: Status::Approved,
+        privacy: PrivacyStatus::Public,
+        activity: ActivityStatus::Active,
+        created_at: TIME,
+        updated_at: TIME,
+        revision: 1,
+        profile: Arc::new(profile),
+    })
+}
+
+fn items() -> Vec<Event> {
+    let item = Arc::new(ItemKey { app: AppId::site_code(), item: "post-1".to_owned() });
+    let details = ItemDetails {
+        author: Some(BOB),
+        item_type: Some("post".to_owned()),
+        title: Some("Hello".to_owned()),
+        url: Some("https://example.com/post-1".to_owned()),
+    };
+    let (liker, author) = (ANN, Some(BOB));
+    vec![
+        Event::ItemCreated {
+            ordinal: ItemOrdinal(0),
+            item: item.clone(),
+            details: details.clone(),
+        },
+        Event::ItemUpdated { item: item.clone(), details },
+        Event::ItemLiked { item: item.clone(), liker, author },
+        Event::ItemUnliked { item, liker, author },
+        Event::CounterUpdated {
+            member: ANN,
+            app: AppId::site_code(),
+            key: "posts".to_owned(),
+            public: true,
+            old: 9,
+            new: 10,
+        },
+    ]
+}
+
+fn badges() -> Vec<Event> {
+    let badge = Arc::new(badge());
+    let (member, assignment) = (ANN, ASSIGNMENT);
+    let (app, key) = (AppId::site_code(), "posts".to_owned());
+    vec![
+        Event::BadgeCreated { badge: badge.clone() },
+        Event::BadgeUpdated { badge },
+        Event::BadgeDeleted { badge: BADGE },
+        Event::BadgeAssigned {
+            badge: BADGE,
+            member,
+            assignment,
+            reason: AssignmentReason::RuleReached { app, key, count: 10 },
+        },
+        Event::BadgeUnassigned {
+            badge: BADGE,
+            member,
+            assignment,
+            reason: UnassignmentReason::Unassigned,
+        },
+    ]
+}
+
+fn badge() -> Badge {
+    let icon = BadgeIcon {
+        id: Some("writer.png".to_owned()),
+        url: "https://images.example/writer.png".to_owned(),
+        height: 64,
+        width: 64,
+        alt_text: Some("A pen".to_owned()),
+        filename: None,
+    };
+    Badge {
+        id: BADGE,
+        title: "Writer".to_owned(),
+        description: Some("Wrote ten posts".to_owned()),
+        background_color: "#112233".to_owned(),
+        text_color: "#FFFFFF".to_owned(),
+        icon: Some(icon),
+        permissions_enabled: false,
+        slug: "writer".to_owned(),
+        revision: 1,
+        created_at: TIME,
+        updated_at: TIME,
+        rule: Some(BadgeRule { app: AppId::site_code(), key: "posts".to_owned(), reaches: 10 }),
+    }
+}
+
+fn endpoints() -> Vec<Event> {
+    let endpoint = Arc::new(Endpoint {
+        id: ENDPOINT,
+        url: "https://example.com/hook".to_owned(),
+        event_types: vec!["follow.*".to_owned()],
+        sealed_secret: Vec::new(),
+        previous_secret: None,
+        after_seq: 0,
+        created_at: TIME,
+        disabled: None,
+        settings: EndpointSettings::default(),
+    });
+    vec![
+        Event::EndpointCreated { endpoint: endpoint.clone() },
+        Event::EndpointUpdated { endpoint },
+        Event::EndpointDeleted { endpoint: ENDPOINT },
+        Event::EndpointSecretRotated {
+            endpoint: ENDPOINT,
+            sealed_secret: Vec::new(),
+            overlap_until: TIME,
+        },
+        Event::EndpointDisabled {
+            endpoint: ENDPOINT,
+            reason: "the receiver answered 410 Gone".to_owned(),
+        },
+        Event::EndpointEnabled { endpoint: ENDPOINT },
+    ]
+}
