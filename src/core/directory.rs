@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::domain::event::MemberFacts;
@@ -63,6 +64,9 @@ impl Row {
     }
 }
 
+/// Ids that are looked up side by side.
+const NEIGHBOURS: usize = 32;
+
 #[derive(Debug, Default)]
 pub struct Directory {
     rows: Chunked<Row>,
@@ -85,6 +89,43 @@ impl Directory {
     #[inline]
     pub fn find(&self, id: MemberId, counters: &Counters) -> Option<u32> {
         self.ids.find(spread(id.as_u128()), |ordinal| counters.id(ordinal) == id)
+    }
+
+    /// Looks thousands up. The steps of neighbours are taken together, so that what each must wait
+    /// for in memory is waited for once.
+    pub fn find_all(
+        &self,
+        ids: impl ExactSizeIterator<Item = MemberId>,
+        counters: &Counters,
+    ) -> Vec<Option<u32>> {
+        let mut found = Vec::with_capacity(ids.len());
+        let mut ids = ids.peekable();
+        while ids.peek().is_some() {
+            let near: SmallVec<[MemberId; NEIGHBOURS]> = ids.by_ref().take(NEIGHBOURS).collect();
+            self.find_neighbours(&near, counters, &mut found);
+        }
+        found
+    }
+
+    fn find_neighbours(&self, ids: &[MemberId], counters: &Counters, into: &mut Vec<Option<u32>>) {
+        let mut hashes = [0; NEIGHBOURS];
+        let mut candidates = [None; NEIGHBOURS];
+        let mut confirmed = [false; NEIGHBOURS];
+        let mut warmed = 0;
+        for (hash, id) in hashes.iter_mut().zip(ids) {
+            *hash = spread(id.as_u128());
+            warmed ^= self.ids.warm(*hash);
+        }
+        std::hint::black_box(warmed);
+        for (candidate, hash) in candidates.iter_mut().zip(&hashes[..ids.len()]) {
+            *candidate = self.ids.candidate(*hash);
+        }
+        for ((is_it, candidate), id) in confirmed.iter_mut().zip(&candidates).zip(ids) {
+            *is_it = candidate.is_some_and(|ordinal| counters.id(ordinal) == *id);
+        }
+        for ((is_it, candidate), id) in confirmed.iter().zip(&candidates).zip(ids) {
+            into.push(if *is_it { *candidate } else { self.find(*id, counters) });
+        }
     }
 
     pub fn find_email(&self, email: u128) -> Option<u32> {

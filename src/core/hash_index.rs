@@ -71,6 +71,20 @@ impl HashIndex {
         }
     }
 
+    /// Reads where looking for `hash` begins, so that it is near when it is looked for: reads that
+    /// do not wait for each other cost little more than one.
+    #[inline]
+    pub fn warm(&self, hash: u64) -> u64 {
+        let slots = &self.shards[(hash >> SHARD_SHIFT) as usize].slots;
+        if slots.is_empty() { 0 } else { slots[hash as u32 as usize & (slots.len() - 1)] }
+    }
+
+    /// The first ordinal that may be the one under `hash`; nearly always it is.
+    #[inline]
+    pub fn candidate(&self, hash: u64) -> Option<u32> {
+        self.find(hash, |_| true)
+    }
+
     /// Adds `ordinal`; the caller knows that its key is not in yet.
     pub fn insert(&mut self, hash: u64, ordinal: u32) {
         assert!(ordinal < u32::MAX - 1, "ordinal {ordinal} is out of range");

@@ -16,7 +16,7 @@ use super::counters::{Added, KeyNumber};
 use super::decide::Increase;
 use super::fault::{Fault, planted};
 use super::increments::Packer;
-use super::operations::Judgement;
+use super::operations::{Judgement, OperationWindow};
 use super::parts::PartKey;
 use super::query::{Imported, Ingested};
 use super::site::Site;
@@ -35,13 +35,30 @@ struct Lane<'a> {
     at: At,
     has_lines: bool,
     events: Vec<Event>,
+    /// The app's own, on loan where the batch has operation ids.
+    window: OperationWindow,
     seen: Vec<OpId>,
     awarded: HashSet<(u32, BadgeNumber)>,
     packer: Packer,
     answer: Ingested,
 }
 
-const UNKNOWN: u32 = u32::MAX;
+/// Where a line stands in its batch.
+#[derive(Clone, Copy)]
+struct Place {
+    key: u16,
+    position: u32,
+}
+
+/// Lines grouped by key, because the packed form names a key once for all of its lines.
+fn by_key(lines: &[IncrementLine], keys: usize) -> Vec<Place> {
+    let place = |(position, line): (u32, &IncrementLine)| Place { key: line.key, position };
+    let mut places: Vec<Place> = (0..).zip(lines).map(place).collect();
+    if keys > 1 {
+        places.sort_by_key(|place| place.key);
+    }
+    places
+}
 
 impl Site {
     /// Counts a batch. `batch.app` is set by the caller from its credential.
@@ -61,8 +78,8 @@ impl Site {
             self.apply_change(at, change);
         }
         let mut lane = Lane::new(&app, at);
-        lane.answer.errors = batch.faults;
-        self.count_lines(&mut lane, &numbers, &batch.lines, &batch.op_ids);
+        lane.answer.errors.extend_from_slice(&batch.faults);
+        self.count_with_op_ids(&mut lane, &numbers, &batch);
         lane.answer.errors.sort_by_key(|fault| fault.index);
         changes.extend(lane.changes());
         if let Some(position) = batch.producer {
@@ -125,6 +142,22 @@ impl Site {
         Ok(numbers)
     }
 
+    fn count_with_op_ids(
+        &mut self,
+        lane: &mut Lane<'_>,
+        numbers: &[KeyNumber],
+        batch: &IncrementBatch,
+    ) {
+        if batch.op_ids.is_empty() {
+            return self.count_lines(lane, numbers, &batch.lines, &[]);
+        }
+        lane.window = self.operations.lend_window(lane.app);
+        lane.window.warm(batch.op_ids.iter().flatten());
+        lane.seen.reserve(batch.op_ids.len());
+        self.count_lines(lane, numbers, &batch.lines, &batch.op_ids);
+        self.operations.return_window(lane.app, std::mem::take(&mut lane.window));
+    }
+
     fn count_lines(
         &mut self,
         lane: &mut Lane<'_>,
@@ -132,24 +165,15 @@ impl Site {
         lines: &[IncrementLine],
         op_ids: &[Option<OpId>],
     ) {
-        // Look-ups of neighbouring lines do not depend on each other: their cache misses overlap.
-        let members: Vec<u32> = lines
-            .iter()
-            .map(|line| self.directory.find(line.member, &self.counters).unwrap_or(UNKNOWN))
-            .collect();
-        // Lines are grouped by key: the packed form names a key once for all of its lines.
-        for (wanted, number) in (0u16..).zip(numbers) {
-            let mut group =
-                Group { number: *number, has_rules: self.has_rules(*number), open: false };
-            for (position, line) in lines.iter().enumerate() {
-                if line.key == wanted {
-                    let op_id = op_ids.get(position).copied().flatten();
-                    self.count_line(
-                        lane,
-                        &mut group,
-                        Line { line, op_id, member: members[position] },
-                    );
-                }
+        let members = self.directory.find_all(lines.iter().map(|line| line.member), &self.counters);
+        for group in by_key(lines, numbers.len()).chunk_by(|one, next| one.key == next.key) {
+            let number = numbers[group[0].key as usize];
+            let mut into = Group { number, has_rules: self.has_rules(number), open: false };
+            for &Place { position, .. } in group {
+                let position = position as usize;
+                let op_id = op_ids.get(position).copied().flatten();
+                let (line, member) = (&lines[position], members[position]);
+                self.count_line(lane, &mut into, Line { line, op_id, member });
             }
         }
     }
@@ -157,13 +181,12 @@ impl Site {
     #[inline]
     fn count_line(&mut self, lane: &mut Lane<'_>, group: &mut Group, line: Line<'_>) {
         let Line { line, op_id, member } = line;
-        if member == UNKNOWN {
+        let Some(member) = member else {
             let detail = format!("member {} is not known", line.member);
-            lane.fault(line.index, "MEMBER_NOT_FOUND", detail);
-            return;
-        }
+            return lane.fault(line.index, "MEMBER_NOT_FOUND", detail);
+        };
         if let Some(op_id) = op_id
-            && !self.judge_line(lane, line.index, op_id)
+            && !lane.judge(line.index, op_id)
         {
             return;
         }
@@ -184,7 +207,7 @@ impl Site {
             }
         }
         if let Some(op_id) = op_id {
-            self.operations.remember(lane.app, &[op_id]);
+            lane.window.remember(op_id);
             lane.seen.push(op_id);
         }
         lane.answer.accepted += 1;
@@ -207,24 +230,6 @@ impl Site {
             let fresh: Vec<_> =
                 crossed.into_iter().filter(|badge| lane.awarded.insert((member, *badge))).collect();
             self.award(step, &fresh, lane.at.time, &mut lane.events);
-        }
-    }
-
-    /// True for an operation id that is to be counted.
-    fn judge_line(&self, lane: &mut Lane<'_>, index: u32, op_id: OpId) -> bool {
-        match self.operations.judge(lane.app, op_id) {
-            Judgement::New => true,
-            Judgement::Duplicate => {
-                lane.answer.duplicates += 1;
-                false
-            }
-            Judgement::Expired { floor_ms } => {
-                let detail = format!(
-                    "operation ids of {floor_ms} ms and before can no longer be told apart"
-                );
-                lane.fault(index, "OP_ID_EXPIRED", detail);
-                false
-            }
         }
     }
 
@@ -315,7 +320,8 @@ struct Group {
 struct Line<'a> {
     line: &'a IncrementLine,
     op_id: Option<OpId>,
-    member: u32,
+    /// `None` where nobody has the id.
+    member: Option<u32>,
 }
 
 struct Counted<'a> {
@@ -332,10 +338,29 @@ impl<'a> Lane<'a> {
             at,
             has_lines: false,
             events: Vec::new(),
+            window: OperationWindow::default(),
             seen: Vec::new(),
             awarded: HashSet::new(),
             packer: Packer::default(),
             answer: Ingested::default(),
+        }
+    }
+
+    /// True for an operation id that is to be counted.
+    fn judge(&mut self, index: u32, op_id: OpId) -> bool {
+        match self.window.judge(op_id) {
+            Judgement::New => true,
+            Judgement::Duplicate => {
+                self.answer.duplicates += 1;
+                false
+            }
+            Judgement::Expired { floor_ms } => {
+                let detail = format!(
+                    "operation ids of {floor_ms} ms and before can no longer be told apart"
+                );
+                self.fault(index, "OP_ID_EXPIRED", detail);
+                false
+            }
         }
     }
 

@@ -28,6 +28,7 @@ pub mod operations;
 pub mod ordinal_set;
 pub mod paging;
 pub mod parts;
+pub mod place_index;
 pub mod profile_edit;
 pub mod query;
 pub mod recovery;
