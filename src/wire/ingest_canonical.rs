@@ -4,6 +4,8 @@
 //! nothing rather than an error, and must then leave the decision to `ingest`.
 
 use serde_json::value::RawValue;
+use uuid::Uuid;
+use uuid_simd::UuidExt;
 
 use super::ingest::{Form, ReadBody, form_of, is_producer};
 use super::ingest_lines::{Line, Lines, is_key, op_id_of};
@@ -17,7 +19,7 @@ const UUID_TEXT_BYTES: usize = 36;
 
 /// `None` where the library must look at the whole body.
 pub(super) fn read(body: &[u8]) -> Option<ReadBody> {
-    let mut cursor = Cursor { bytes: body, at: 0 };
+    let mut cursor = Cursor::new(body);
     cursor.skip_space();
     let mut read = ReadBody::default();
     read.lines.reserve(body.len() / LINE_BYTES_TYPICAL);
@@ -38,11 +40,21 @@ pub(super) fn read(body: &[u8]) -> Option<ReadBody> {
 fn ndjson(body: &[u8], lines: &mut Lines) -> Option<()> {
     let mut rest = body;
     let mut is_first = true;
+    let mut model: Option<Model<'_>> = None;
     while !rest.is_empty() {
+        if let Some((model, ids)) = model.as_ref().and_then(|m| Some((m, m.read(rest)?)))
+            && matches!(rest.get(model.text.len()), None | Some(b'\n'))
+            && !lines.is_full()
+        {
+            lines.take_like_last(ids.member, ids.op_id);
+            rest = rest.get(model.text.len() + 1..).unwrap_or_default();
+            continue;
+        }
         let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         let text = &rest[..end];
         rest = rest.get(end + 1..).unwrap_or_default();
-        let line = whole_line(text);
+        let (line, seen) = whole_line(text).unzip();
+        model = seen.flatten();
         if line.is_none() && text.trim_ascii().is_empty() {
             continue;
         }
@@ -61,12 +73,53 @@ fn ndjson(body: &[u8], lines: &mut Lines) -> Option<()> {
     (!is_first).then_some(())
 }
 
-fn whole_line(text: &[u8]) -> Option<Line<'_>> {
-    let mut cursor = Cursor { bytes: text, at: 0 };
+/// A line that stands alone in its text, and the model that it makes for the next one.
+fn whole_line(text: &[u8]) -> Option<(Line<'_>, Option<Model<'_>>)> {
+    let mut cursor = Cursor::new(text);
     cursor.skip_space();
+    let start = cursor.at;
     let line = cursor.line()?;
+    let model = cursor.model(start);
     cursor.end()?;
-    Some(line)
+    // With space around it, the next line would have to be found first.
+    Some((line, model.filter(|model| model.text.len() == text.len())))
+}
+
+/// A good line that the next one may be a copy of but for its ids: machines write them so. What is
+/// equal byte by byte means the same, so that only the ids need to be read.
+struct Model<'a> {
+    text: &'a [u8],
+    member_at: usize,
+    /// Behind the member, where the line has an operation id that is a UUID.
+    op_id_at: Option<usize>,
+}
+
+/// What differs between a line and its model.
+struct Ids {
+    member: MemberId,
+    op_id: Option<OpId>,
+}
+
+impl Model<'_> {
+    #[inline]
+    fn read(&self, rest: &[u8]) -> Option<Ids> {
+        let line = rest.get(..self.text.len())?;
+        let mut same_from = self.member_at + UUID_TEXT_BYTES;
+        let is_same = |from: usize, to: usize| line[from..to] == self.text[from..to];
+        if !is_same(0, self.member_at) {
+            return None;
+        }
+        let member = MemberId::from_bytes(uuid_at(line, self.member_at)?);
+        let mut op_id = None;
+        if let Some(at) = self.op_id_at {
+            if !is_same(same_from, at) {
+                return None;
+            }
+            op_id = Some(OpId(uuid_at(line, at)?));
+            same_from = at + UUID_TEXT_BYTES;
+        }
+        is_same(same_from, line.len()).then_some(Ids { member, op_id })
+    }
 }
 
 /// A place in the body. Methods that find something else than they look for return `None`; where
@@ -74,18 +127,48 @@ fn whole_line(text: &[u8]) -> Option<Line<'_>> {
 struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Where the ids of the last line stand that was read.
+    member_at: usize,
+    op_id: OpIdPlace,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OpIdPlace {
+    /// The line has none.
+    Nowhere,
+    /// A UUID's.
+    At(usize),
+    /// Text of any length, which another line may have longer.
+    Text,
 }
 
 impl<'a> Cursor<'a> {
+    fn new(bytes: &'a [u8]) -> Cursor<'a> {
+        Cursor { bytes, at: 0, member_at: 0, op_id: OpIdPlace::Nowhere }
+    }
+
+    /// The model that the line makes which was just read from `start` on.
+    fn model(&self, start: usize) -> Option<Model<'a>> {
+        let text = self.bytes.get(start..self.at)?;
+        let member_at = self.member_at.checked_sub(start)?;
+        let op_id_at = match self.op_id {
+            OpIdPlace::Nowhere => None,
+            OpIdPlace::At(at) if at > self.member_at => Some(at - start),
+            OpIdPlace::At(_) | OpIdPlace::Text => return None,
+        };
+        Some(Model { text, member_at, op_id_at })
+    }
+
     fn array(&mut self, lines: &mut Lines) -> Option<()> {
         self.eat(b'[')?;
         self.skip_space();
         if self.peek()? == b']' {
             return self.eat(b']');
         }
+        let mut model = None;
         loop {
             self.skip_space();
-            self.element(lines)?;
+            self.element(lines, &mut model)?;
             self.skip_space();
             match self.next()? {
                 b',' => {}
@@ -95,15 +178,25 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn element(&mut self, lines: &mut Lines) -> Option<()> {
+    #[inline]
+    fn element(&mut self, lines: &mut Lines, model: &mut Option<Model<'a>>) -> Option<()> {
         if lines.is_full() {
             return None;
         }
         let start = self.at;
-        if let Some(line) = self.line() {
-            lines.take(line);
+        if let Some(model) = model
+            && let Some(ids) = model.read(self.bytes.get(start..)?)
+        {
+            lines.take_like_last(ids.member, ids.op_id);
+            self.at += model.text.len();
             return Some(());
         }
+        if let Some(line) = self.line() {
+            lines.take(line);
+            *model = self.model(start);
+            return Some(());
+        }
+        *model = None;
         let rest = self.bytes.get(start..)?;
         let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<&RawValue>();
         lines.take_json(values.next()?.ok()?.get().as_bytes());
@@ -112,7 +205,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn begins_envelope(&self) -> bool {
-        let mut cursor = Cursor { bytes: self.bytes, at: self.at + 1 };
+        let mut cursor = Cursor { at: self.at + 1, ..Cursor::new(self.bytes) };
         cursor.skip_space();
         let rest = cursor.bytes.get(cursor.at..).unwrap_or_default();
         let fields: [&[u8]; 3] = [b"\"producer\"", b"\"n\"", b"\"increments\""];
@@ -151,12 +244,16 @@ impl<'a> Cursor<'a> {
         self.eat(b'{')?;
         let (mut member, mut key, mut delta, mut op_id) = (None, None, None, None);
         let mut has_at = false;
+        self.op_id = OpIdPlace::Nowhere;
         loop {
             self.skip_space();
             let field = self.field()?;
             self.colon()?;
             match field {
-                Field::MemberId if member.is_none() => member = Some(self.uuid()?),
+                Field::MemberId if member.is_none() => {
+                    self.member_at = self.at + 1;
+                    member = Some(self.uuid()?);
+                }
                 Field::Key if key.is_none() => key = Some(self.text().filter(|key| is_key(key))?),
                 Field::Delta if delta.is_none() => delta = Some(self.number()?),
                 Field::OpId if op_id.is_none() => op_id = Some(self.op_id()?),
@@ -222,8 +319,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn uuid(&mut self) -> Option<[u8; 16]> {
         self.eat(b'"')?;
-        let text = self.bytes.get(self.at..)?.first_chunk::<UUID_TEXT_BYTES>()?;
-        let bytes = uuid_of(text)?;
+        let bytes = uuid_at(self.bytes, self.at)?;
         self.at += UUID_TEXT_BYTES;
         self.eat(b'"')?;
         Some(bytes)
@@ -232,9 +328,11 @@ impl<'a> Cursor<'a> {
     fn op_id(&mut self) -> Option<OpId> {
         let start = self.at;
         if let Some(bytes) = self.uuid() {
+            self.op_id = OpIdPlace::At(start + 1);
             return Some(OpId(bytes));
         }
         self.at = start;
+        self.op_id = OpIdPlace::Text;
         self.text().and_then(op_id_of)
     }
 
@@ -317,33 +415,9 @@ const PLAIN: [bool; 256] = {
     plain
 };
 
-const NO_DIGIT: u8 = 0xff;
-
-/// What a hexadecimal digit is worth.
-const HEX: [u8; 256] = {
-    let mut hex = [NO_DIGIT; 256];
-    let mut value = 0;
-    while value < 16 {
-        hex[b"0123456789abcdef"[value] as usize] = value as u8;
-        hex[b"0123456789ABCDEF"[value] as usize] = value as u8;
-        value += 1;
-    }
-    hex
-};
-
-/// Where the two digits of each byte begin in the hyphenated text.
-const UUID_DIGITS_AT: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
-
+/// The bytes of the hyphenated UUID that begins at `at`.
 #[inline]
-fn uuid_of(text: &[u8; UUID_TEXT_BYTES]) -> Option<[u8; 16]> {
-    let mut bytes = [0; 16];
-    let mut worst = 0;
-    for (byte, at) in bytes.iter_mut().zip(UUID_DIGITS_AT) {
-        let (high, low) = (HEX[text[at] as usize], HEX[text[at + 1] as usize]);
-        // Faults are gathered and looked at once: a digit that is none has its high bits set.
-        worst |= high | low;
-        *byte = high << 4 | low & 0x0f;
-    }
-    let hyphens = text[8] == b'-' && text[13] == b'-' && text[18] == b'-' && text[23] == b'-';
-    (hyphens && worst < 16).then_some(bytes)
+fn uuid_at(bytes: &[u8], at: usize) -> Option<[u8; 16]> {
+    let text = bytes.get(at..)?.first_chunk::<UUID_TEXT_BYTES>()?;
+    Uuid::parse_hyphenated(text).ok().map(Uuid::into_bytes)
 }

@@ -47,12 +47,27 @@ impl Lines {
         let key = self.key_number(line.key);
         let index = self.next_index();
         let Line { member, delta, op_id, .. } = line;
+        self.push(IncrementLine { member, delta, index, key }, op_id);
+    }
+
+    /// Takes a line that differs from the last one that was taken in nothing but these.
+    #[inline]
+    pub(super) fn take_like_last(&mut self, member: MemberId, op_id: Option<OpId>) {
+        let Some(IncrementLine { key, delta, .. }) = self.batch.lines.last().copied() else {
+            unreachable!("a line was taken before one like it");
+        };
+        let index = self.next_index();
+        self.push(IncrementLine { member, delta, index, key }, op_id);
+    }
+
+    #[inline]
+    fn push(&mut self, line: IncrementLine, op_id: Option<OpId>) {
         if op_id.is_some() || !self.batch.op_ids.is_empty() {
             // Lines before the first opId have none; a batch without any keeps the list empty.
             self.batch.op_ids.resize(self.batch.lines.len(), None);
             self.batch.op_ids.push(op_id);
         }
-        self.batch.lines.push(IncrementLine { member, delta, index, key });
+        self.batch.lines.push(line);
     }
 
     /// Reads one line by the library and takes it, or notes why not.
