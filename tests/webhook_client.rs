@@ -13,11 +13,7 @@ use guildhall::webhook::guard::{Guard, GuardError, Target};
 use hyper::HeaderMap;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use webhook_support::{Behaviour, DEADLINE, Names, Receiver, client, open_guard};
+use webhook_support::{Behaviour, DEADLINE, Names, Receiver, client};
 
 /// Long enough for whatever answers at all on this machine.
 const PATIENT_MS: u64 = 15_000;
@@ -253,57 +249,4 @@ async fn a_closed_port_and_a_broken_handshake_sound_the_same() {
     let no_tls = client(IMPATIENT_MS).post(post_to(&url), None).await;
     assert_eq!(refused.answer, Err(CallFault::Unreachable));
     assert!(matches!(no_tls.answer, Err(CallFault::Unreachable | CallFault::Timeout)));
-}
-
-fn certificate(der: &'static [u8]) -> CertificateDer<'static> {
-    CertificateDer::from(der)
-}
-
-/// A receiver that shakes hands as `receiver.test` and then answers 200 to anything.
-async fn tls_receiver() -> u16 {
-    let leaf = certificate(include_bytes!("webhook_support/receiver.der"));
-    let key: &[u8] = include_bytes!("webhook_support/receiver_key.der");
-    let key = PrivateKeyDer::try_from(key).expect("a key");
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf], key)
-        .expect("a certificate");
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
-            use tokio::io::{AsyncReadExt, AsyncWriteExt};
-            let mut buffer = [0; 4_096];
-            let read = stream.read(&mut buffer).await;
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-            drop((read, stream.write_all(answer).await, stream.flush().await));
-        }
-    });
-    port
-}
-
-#[actix_rt::test]
-async fn a_certificate_counts_only_with_its_name_and_a_trusted_authority() {
-    let port = tls_receiver().await;
-    let trusting = ClientOptions {
-        extra_roots: vec![certificate(include_bytes!("webhook_support/authority.der"))],
-        ..ClientOptions::default()
-    };
-    let cases = [
-        (trusting.clone(), "receiver.test", true),
-        (trusting.clone(), "receiver.test.", true),
-        (trusting.clone(), "other.test", false),
-        (trusting, "127.0.0.1", false),
-        (ClientOptions::default(), "receiver.test", false),
-    ];
-    for (options, host, good) in cases {
-        let client = Client::new(open_guard(), options);
-        let called = client.post(post_to(&format!("https://{host}:{port}/")), None).await;
-        let expected = if good { Ok(200) } else { Err(CallFault::Unreachable) };
-        assert_eq!(called.answer.map(|answer| answer.status), expected, "{host}");
-    }
 }

@@ -3,6 +3,7 @@
 //! open goes back to its endpoint, which may hand it in again.
 
 mod connection;
+mod dial;
 mod retry_after;
 
 use std::future::Future;
@@ -24,6 +25,7 @@ use crate::domain::{Timestamp, limits};
 
 pub use connection::Connection;
 use connection::Connector;
+pub use dial::{DialFuture, Dialer, TcpDialer, Wire};
 
 const USER_AGENT: &str = concat!("guildhall/", env!("CARGO_PKG_VERSION"));
 
@@ -104,7 +106,12 @@ pub struct Client {
 
 impl Client {
     pub fn new(guard: Guard, options: ClientOptions) -> Client {
-        let connector = Connector::new(guard, options.connect_ms, options.extra_roots);
+        Client::over(Arc::new(TcpDialer), guard, options)
+    }
+
+    /// The same over connections of the caller's own making.
+    pub fn over(dialer: Arc<dyn Dialer>, guard: Guard, options: ClientOptions) -> Client {
+        let connector = Connector::new(guard, dialer, options.connect_ms, options.extra_roots);
         Client { connector, total_ms: options.total_ms }
     }
 
@@ -172,7 +179,8 @@ async fn finish(
     let asked = response.headers().get(header::RETRY_AFTER);
     let retry_after_ms = asked.and_then(|value| retry_after::parse(value, post.time));
     let (body, end) = read_body(response.into_body(), deadline).await;
-    let connection = (end == BodyEnd::Whole).then_some(connection);
+    // After a 101 the other side speaks something else.
+    let connection = (end == BodyEnd::Whole && status >= 200).then_some(connection);
     Called { answer: Ok(Answer { status, retry_after_ms, body }), connection }
 }
 

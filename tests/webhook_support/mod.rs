@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod site;
+pub mod tls;
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,14 +10,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use guildhall::webhook::client::{Client, ClientOptions};
+use guildhall::webhook::client::{Client, ClientOptions, DialFuture, Dialer, Wire};
 use guildhall::webhook::guard::{Guard, Resolver, ResolverFuture};
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// No test waits longer than this for what must happen.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -25,6 +27,8 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug)]
 pub enum Behaviour {
     Answer(u16),
+    /// Answers after a while; for a clock that the test moves.
+    AnswerAfter(u16, Duration),
     /// Header lines, each ended by a line break.
     AnswerWith(u16, String),
     /// Answers, keeps quiet about it and closes the connection.
@@ -38,7 +42,14 @@ pub enum Behaviour {
     HalfBody,
     /// A whole head, a part of the body, then a reset.
     ResetAfterHead,
+    /// A reset before anything was said.
+    ResetAtOnce,
     Raw(&'static str),
+    /// So much at once, then what follows a byte a second.
+    Drip(&'static str, &'static str),
+    RawThenClose(&'static str),
+    /// Bytes that are no text, then a close.
+    Bytes(Vec<u8>),
 }
 
 #[derive(Clone, Debug)]
@@ -46,6 +57,7 @@ pub struct Seen {
     pub path: String,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
+    pub at: Instant,
     /// Which connection it came over, from 0.
     pub connection: usize,
 }
@@ -68,14 +80,18 @@ impl Receiver {
     /// Does one thing after the other; the last one is repeated.
     pub async fn start(script: &[Behaviour]) -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let receiver = Receiver {
-            address: listener.local_addr().expect("an address"),
+        let receiver = Receiver::at(listener.local_addr().expect("an address"), script);
+        tokio::spawn(accept(listener, receiver.clone()));
+        receiver
+    }
+
+    fn at(address: SocketAddr, script: &[Behaviour]) -> Receiver {
+        Receiver {
+            address,
             seen: watch::Sender::new(Vec::new()),
             connections: watch::Sender::new(0),
             script: Arc::new(Mutex::new(script.iter().cloned().collect())),
-        };
-        tokio::spawn(accept(listener, receiver.clone()));
-        receiver
+        }
     }
 
     pub fn url(&self) -> String {
@@ -96,10 +112,14 @@ impl Receiver {
 
     /// Waits until so many requests were seen.
     pub async fn saw(&self, count: usize) -> Vec<Seen> {
+        self.saw_within(count, DEADLINE).await
+    }
+
+    pub async fn saw_within(&self, count: usize, time: Duration) -> Vec<Seen> {
         let mut seen = self.seen.subscribe();
         let waiting = seen.wait_for(|seen| seen.len() >= count);
         let message = || format!("saw {} of {count}", self.seen.borrow().len());
-        let seen = tokio::time::timeout(DEADLINE, waiting).await.unwrap_or_else(|_| {
+        let seen = tokio::time::timeout(time, waiting).await.unwrap_or_else(|_| {
             panic!("{}", message());
         });
         seen.expect("a receiver").clone()
@@ -115,71 +135,132 @@ impl Receiver {
     }
 }
 
-async fn accept(listener: TcpListener, receiver: Receiver) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let number = *receiver.connections.borrow();
-        receiver.connections.send_modify(|count| *count += 1);
-        let receiver = receiver.clone();
-        tokio::spawn(async move { drop(serve(stream, receiver, number).await) });
+/// In the same process, without sockets: the clock may then be a pretended one.
+impl Dialer for Receiver {
+    fn dial(&self, _: SocketAddr) -> DialFuture<'_> {
+        let (near, far) = tokio::io::duplex(64 * 1_024);
+        self.connected(far);
+        Box::pin(async move { Ok(Box::new(near) as Box<dyn Wire>) })
     }
 }
 
-async fn serve(mut stream: TcpStream, receiver: Receiver, number: usize) -> io::Result<()> {
+impl Receiver {
+    fn connected(&self, line: impl Line) {
+        let number = *self.connections.borrow();
+        self.connections.send_modify(|count| *count += 1);
+        let receiver = self.clone();
+        tokio::spawn(async move { drop(serve(line, receiver, number).await) });
+    }
+}
+
+/// What a request comes over.
+pub trait Line: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// Letting go of it breaks it off instead of ending it.
+    fn will_reset(&self) -> io::Result<()>;
+}
+
+impl Line for TcpStream {
+    fn will_reset(&self) -> io::Result<()> {
+        SockRef::from(self).set_linger(Some(Duration::ZERO))
+    }
+}
+
+impl Line for DuplexStream {
+    fn will_reset(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+async fn accept(listener: TcpListener, receiver: Receiver) {
+    while let Ok((stream, _)) = listener.accept().await {
+        receiver.connected(stream);
+    }
+}
+
+async fn serve(mut line: impl Line, receiver: Receiver, number: usize) -> io::Result<()> {
     let mut buffer = Vec::new();
     loop {
-        let seen = read_request(&mut stream, &mut buffer, number).await?;
+        let seen = read_request(&mut line, &mut buffer, number).await?;
         receiver.seen.send_modify(|all| all.push(seen));
         match receiver.next() {
-            Behaviour::Answer(status) => answer(&mut stream, status, "").await?,
-            Behaviour::AnswerWith(status, headers) => answer(&mut stream, status, &headers).await?,
-            Behaviour::AnswerThenClose(status) => return answer(&mut stream, status, "").await,
-            Behaviour::Silence => return silence(stream).await,
-            Behaviour::Close => return Ok(()),
-            Behaviour::EndlessBody => return endless(stream).await,
-            Behaviour::HalfBody => {
-                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf").await?;
-                return silence(stream).await;
+            Behaviour::Answer(status) => answer(&mut line, status, "").await?,
+            Behaviour::AnswerAfter(status, wait) => {
+                pass(wait).await;
+                answer(&mut line, status, "").await?;
             }
-            Behaviour::ResetAfterHead => return reset(stream).await,
-            Behaviour::Raw(text) => {
-                stream.write_all(text.as_bytes()).await?;
-                return silence(stream).await;
-            }
+            Behaviour::AnswerWith(status, headers) => answer(&mut line, status, &headers).await?,
+            other => return misbehave(line, other).await,
         }
     }
 }
 
-/// Keeps the connection until the other side lets go of it.
-async fn silence(mut stream: TcpStream) -> io::Result<()> {
-    let mut rest = Vec::new();
-    stream.read_to_end(&mut rest).await.map(drop)
+/// What ends the connection, sooner or later.
+async fn misbehave(mut line: impl Line, behaviour: Behaviour) -> io::Result<()> {
+    match behaviour {
+        Behaviour::Answer(status)
+        | Behaviour::AnswerAfter(status, _)
+        | Behaviour::AnswerWith(status, _)
+        | Behaviour::AnswerThenClose(status) => return answer(&mut line, status, "").await,
+        Behaviour::Close => return Ok(()),
+        Behaviour::EndlessBody => return endless(line).await,
+        Behaviour::ResetAfterHead => return reset(line).await,
+        Behaviour::ResetAtOnce => return line.will_reset(),
+        Behaviour::RawThenClose(text) => return line.write_all(text.as_bytes()).await,
+        Behaviour::Bytes(bytes) => return line.write_all(&bytes).await,
+        Behaviour::Silence => {}
+        Behaviour::HalfBody => {
+            line.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf").await?;
+        }
+        Behaviour::Raw(text) => line.write_all(text.as_bytes()).await?,
+        Behaviour::Drip(first, then) => {
+            line.write_all(first.as_bytes()).await?;
+            for byte in then.bytes() {
+                pass(Duration::from_secs(1)).await;
+                line.write_all(&[byte]).await?;
+            }
+        }
+    }
+    silence(line).await
 }
 
-async fn endless(mut stream: TcpStream) -> io::Result<()> {
-    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n").await?;
+/// Lets the test's own clock pass.
+async fn pass(wait: Duration) {
+    let mut ticks = tokio::time::interval_at(Instant::now() + wait, wait);
+    ticks.tick().await;
+}
+
+/// Keeps the connection until the other side lets go of it.
+async fn silence(mut line: impl Line) -> io::Result<()> {
+    let mut rest = Vec::new();
+    line.read_to_end(&mut rest).await.map(drop)
+}
+
+async fn endless(mut line: impl Line) -> io::Result<()> {
+    line.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n").await?;
     loop {
-        stream.write_all(&[b'x'; 4_096]).await?;
+        line.write_all(&[b'x'; 4_096]).await?;
     }
 }
 
-async fn reset(mut stream: TcpStream) -> io::Result<()> {
-    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf").await?;
+async fn reset(mut line: impl Line) -> io::Result<()> {
+    line.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf").await?;
     // A reset takes along what was not read yet: let the other side, on this thread, read first.
     for _ in 0..1_000 {
         tokio::task::yield_now().await;
     }
-    SockRef::from(&stream).set_linger(Some(Duration::ZERO))
+    line.will_reset()
 }
 
-async fn answer(stream: &mut TcpStream, status: u16, headers: &str) -> io::Result<()> {
+async fn answer(line: &mut impl Line, status: u16, headers: &str) -> io::Result<()> {
     let length = if status == 204 || status == 304 { "" } else { "content-length: 2\r\n" };
     let body = if length.is_empty() { "" } else { "ok" };
     let text = format!("HTTP/1.1 {status} Status\r\n{length}{headers}\r\n{body}");
-    stream.write_all(text.as_bytes()).await
+    line.write_all(text.as_bytes()).await
 }
 
-async fn read_request(
-    stream: &mut TcpStream,
+/// Reads one request; what came after it stays in the buffer.
+pub async fn read_request(
+    stream: &mut (impl AsyncRead + Unpin),
     buffer: &mut Vec<u8>,
     connection: usize,
 ) -> io::Result<Seen> {
@@ -204,10 +285,10 @@ async fn read_request(
     }
     let body = buffer[head_end..end].to_vec();
     buffer.drain(..end);
-    Ok(Seen { path, headers, body, connection })
+    Ok(Seen { path, headers, body, at: Instant::now(), connection })
 }
 
-async fn more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<()> {
+async fn more(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> io::Result<()> {
     match stream.read_buf(buffer).await? {
         0 => Err(io::ErrorKind::UnexpectedEof.into()),
         _ => Ok(()),

@@ -9,17 +9,19 @@ use guildhall::domain::batch::Touches;
 use guildhall::domain::endpoint::EndpointSettings;
 use guildhall::domain::event::Endpoint;
 use guildhall::domain::{BadgeId, EndpointId, Event, MemberId, Record, Timestamp, WrittenRecord};
+use guildhall::webhook::client::{Client, ClientOptions, Dialer};
 use guildhall::webhook::dispatcher::DispatcherState;
 use guildhall::webhook::dispatchers::Dispatchers;
 use guildhall::webhook::port::{
-    EndpointSource, EventBody, Listed, PortError, PortFuture, Ports, ProgressStore, RecordSource,
-    in_flight_limit,
+    Clock, EndpointSource, EventBody, Listed, PortError, PortFuture, Ports, ProgressStore,
+    RecordSource, in_flight_limit,
 };
 use guildhall::webhook::signature::Secret;
 use guildhall::webhook::vault::Vault;
 use tokio::sync::watch;
+use tokio::time::{Duration, Instant, interval};
 
-use super::{DEADLINE, client};
+use super::{DEADLINE, client, open_guard};
 
 /// Retries without the patience of the real schedule.
 pub const RETRY_MS: u64 = 20;
@@ -72,6 +74,17 @@ impl Site {
                 ..DeliverySettings::default()
             },
             idle_ms: 60_000,
+        }
+    }
+
+    /// With everything as released, over connections of the test's own and by the runtime's clock,
+    /// which the test has paused: it only moves while nobody has anything to do.
+    pub fn ports_in_pretended_time(&self, dialer: Arc<dyn Dialer>) -> Ports {
+        Ports {
+            client: Client::over(dialer, open_guard(), ClientOptions::default()),
+            clock: pretended_clock(),
+            settings: DeliverySettings::default(),
+            ..self.ports()
         }
     }
 
@@ -176,6 +189,22 @@ impl Site {
 fn now() -> Timestamp {
     let now = time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
     Timestamp::from_unix_ms(now as i64)
+}
+
+/// Moves with the clock of the runtime.
+fn pretended_clock() -> Clock {
+    let (began, start) = (Instant::now(), now());
+    Arc::new(move || start.plus_ms(began.elapsed().as_millis() as i64))
+}
+
+/// Waits by the pretended clock, for at most so long, until something is so.
+pub async fn eventually(time: Duration, good: impl Fn() -> bool) {
+    let end = Instant::now() + time;
+    let mut seconds = interval(Duration::from_secs(1));
+    while !good() {
+        assert!(Instant::now() < end, "not so within {time:?}");
+        seconds.tick().await;
+    }
 }
 
 pub fn body_of(record: &Record) -> EventBody {

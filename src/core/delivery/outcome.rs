@@ -68,7 +68,8 @@ impl Delivery {
             Phase::HalfOpen { .. } if room && self.suspects(attempt.seq) => {
                 self.try_another(attempt, flight, now);
             }
-            Phase::HalfOpen { .. } if flight.origin == Origin::Parked => {
+            // It waits by its own schedule, which may be longer than the endpoint's.
+            Phase::Closed { .. } | Phase::HalfOpen { .. } if flight.origin == Origin::Parked => {
                 self.park(attempt, now);
                 self.hold(attempt, flight, now);
             }

@@ -13,7 +13,6 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -23,6 +22,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use url::Host;
 
 use super::CallFault;
+use super::dial::Dialer;
 use crate::domain::limits;
 use crate::webhook::guard::{Guard, Scheme, Target};
 
@@ -78,6 +78,7 @@ impl Connection {
 #[derive(Clone)]
 pub(super) struct Connector {
     guard: Guard,
+    dialer: Arc<dyn Dialer>,
     tls: TlsConnector,
     connect_ms: u64,
 }
@@ -85,6 +86,7 @@ pub(super) struct Connector {
 impl Connector {
     pub(super) fn new(
         guard: Guard,
+        dialer: Arc<dyn Dialer>,
         connect_ms: u64,
         extra_roots: Vec<CertificateDer<'static>>,
     ) -> Connector {
@@ -95,7 +97,7 @@ impl Connector {
             .unwrap_or_else(|error| unreachable!("ring knows the default versions: {error}"))
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Connector { guard, tls: TlsConnector::from(Arc::new(config)), connect_ms }
+        Connector { guard, dialer, tls: TlsConnector::from(Arc::new(config)), connect_ms }
     }
 
     /// Looks up, judges and connects, all within the time for connecting.
@@ -121,8 +123,7 @@ impl Connector {
         target: &Target,
         address: SocketAddr,
     ) -> Result<Connection, CallFault> {
-        let stream = TcpStream::connect(address).await.map_err(|_| CallFault::Unreachable)?;
-        stream.set_nodelay(true).map_err(|_| CallFault::Unreachable)?;
+        let stream = self.dialer.dial(address).await.map_err(|_| CallFault::Unreachable)?;
         match target.scheme {
             Scheme::Http => Connection::start(stream).await,
             Scheme::Https => {
