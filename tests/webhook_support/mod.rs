@@ -1,6 +1,7 @@
 //! A receiver over bare TCP, so that half-written answers are possible, and names of the tests.
 #![allow(dead_code)]
 
+pub mod recorder;
 pub mod site;
 pub mod tls;
 
