@@ -139,7 +139,7 @@ async fn few_places_are_shared_by_many_endpoints() {
         receivers.push(receiver);
     }
     let mut ports = site.ports();
-    ports.in_flight = Arc::new(Semaphore::new(1));
+    ports.bounds.places = Arc::new(Semaphore::new(1));
     let dispatchers = Dispatchers::start(ports);
     site.follows(50);
     for receiver in &receivers {
@@ -344,6 +344,29 @@ async fn an_idle_dispatcher_is_let_go_and_comes_back_with_work() {
 }
 
 #[actix_rt::test]
+async fn who_rests_does_not_look_through_the_log_again() {
+    let site = Site::new();
+    let (quiet, busy) = (Receiver::start(&[]).await, Receiver::start(&[]).await);
+    let (resting, _) = site.endpoint(1, &quiet.url(), &["badge.deleted"]);
+    site.endpoint(2, &busy.url(), &["follow.created"]);
+    let mut ports = site.ports();
+    ports.idle_ms = 1;
+    let dispatchers = Dispatchers::start(ports);
+    site.badge_deleted();
+    quiet.saw(1).await;
+    until(&dispatchers, |states| states.iter().all(|state| state.endpoint != resting)).await;
+    site.follows(500);
+    busy.saw(500).await;
+    dispatchers.stop().await;
+    assert_eq!(site.progress(resting).map(|progress| progress.cursor), Some(503));
+    let again = site.start();
+    site.badge_deleted();
+    quiet.saw(2).await;
+    again.stop().await;
+    assert_eq!((quiet.seen().len(), busy.seen().len()), (2, 500));
+}
+
+#[actix_rt::test]
 async fn a_parked_event_that_retention_took_is_let_go() {
     let site = Site::new();
     let receiver = Receiver::start(&[Behaviour::Answer(422), Behaviour::Answer(200)]).await;
@@ -373,7 +396,7 @@ async fn one_site_with_silent_receivers_keeps_within_its_share() {
         site.endpoint(number as u128, &silent.url(), &["follow.*"]);
     }
     let ports = site.ports();
-    let places = ports.in_flight.clone();
+    let places = ports.bounds.places.clone();
     let dispatchers = Dispatchers::start(ports);
     site.follows(limits::DELIVERY_WINDOW_DEFAULT);
     silent.saw(share).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix::{Arbiter, ArbiterHandle};
 use bytes::Bytes;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::sites::OpenSite;
 use crate::actors::clock::Clock;
@@ -14,11 +14,12 @@ use crate::domain::endpoint::PayloadFormat;
 use crate::domain::limits::{SITES_MAX, WEBHOOK_IDLE_MS_MAX};
 use crate::domain::{EndpointId, Record, WrittenRecord};
 use crate::journal::{JournalError, codec};
+use crate::webhook::bounds::Bounds;
 use crate::webhook::client::{Client, ClientOptions};
 use crate::webhook::dispatchers::Dispatchers;
 use crate::webhook::guard::Guard;
 use crate::webhook::port::{
-    BodyOf, EventBody, PortError, PortFuture, Ports, ProgressStore, RecordSource, in_flight_limit,
+    BodyOf, EventBody, PortError, PortFuture, Ports, ProgressEntry, ProgressStore, RecordSource,
 };
 use crate::webhook::site_endpoints::SiteEndpoints;
 use crate::webhook::vault::Vault;
@@ -39,7 +40,7 @@ struct Shared {
     client: Client,
     vault: Vault,
     clock: Arc<dyn Clock>,
-    in_flight: Arc<Semaphore>,
+    bounds: Bounds,
 }
 
 /// All dispatchers that were started, to be stopped together.
@@ -50,7 +51,7 @@ pub struct Running {
 impl Deliveries {
     pub fn new(guard: Guard, vault: Vault, clock: Arc<dyn Clock>) -> (Deliveries, Running) {
         let client = Client::new(guard, ClientOptions::default());
-        let shared = Arc::new(Shared { client, vault, clock, in_flight: in_flight_limit() });
+        let shared = Arc::new(Shared { client, vault, clock, bounds: Bounds::default() });
         // Signing and TLS are work: they get a thread of their own.
         let arbiter = Arbiter::new().handle();
         let (started, dispatchers) = mpsc::channel(SITES_MAX);
@@ -94,7 +95,7 @@ impl Shared {
             client: self.client.clone(),
             vault: self.vault.clone(),
             clock: Arc::new(move || clock.now()),
-            in_flight: self.in_flight.clone(),
+            bounds: self.bounds.clone(),
             settings: DeliverySettings::default(),
             idle_ms: WEBHOOK_IDLE_MS_MAX,
         }
@@ -134,6 +135,10 @@ impl RecordSource for OpenSite {
         })
     }
 
+    fn near(&self, seq: u64, limit: usize) -> Option<Vec<WrittenRecord>> {
+        self.log().near(seq, limit)
+    }
+
     fn watch(&self) -> watch::Receiver<u64> {
         let mut durable = self.log().watch();
         let seq = durable.borrow_and_update().seq;
@@ -149,13 +154,6 @@ impl RecordSource for OpenSite {
         });
         receiver
     }
-
-    fn oldest_seq(&self) -> PortFuture<'_, u64> {
-        Box::pin(async {
-            let position = self.journal.position(self.id()).await.map_err(told)?;
-            Ok(position.first_seq)
-        })
-    }
 }
 
 impl ProgressStore for OpenSite {
@@ -170,12 +168,12 @@ impl ProgressStore for OpenSite {
         })
     }
 
-    fn store(&self, endpoint: EndpointId, progress: Option<Progress>) -> PortFuture<'_, ()> {
-        Box::pin(async move {
-            let value = progress.as_ref().map(codec::encode);
-            let entries = vec![(progress_name(endpoint), value)];
-            self.journal.put(Some(self.id()), entries).await.map_err(told)
-        })
+    fn store(&self, entries: Vec<ProgressEntry>) -> PortFuture<'_, ()> {
+        let stored = |(endpoint, progress): ProgressEntry| {
+            (progress_name(endpoint), progress.as_ref().map(codec::encode))
+        };
+        let entries = entries.into_iter().map(stored).collect::<Vec<_>>();
+        Box::pin(async move { self.journal.put(Some(self.id()), entries).await.map_err(told) })
     }
 }
 

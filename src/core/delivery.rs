@@ -119,6 +119,14 @@ pub enum Phase {
     Stopped { next_try_at: Option<Timestamp> },
 }
 
+/// Whether deliveries to an endpoint go through at present: what came last was a success, or
+/// nothing came yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Well,
+    Unwell,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Waiting,
@@ -166,6 +174,8 @@ pub struct Delivery {
     attempts: u32,
     failing_since: Option<Timestamp>,
     unsaved: Option<Unsaved>,
+    /// How many results are in the progress that is being stored; one at a time is.
+    storing: Option<u32>,
     disable: Option<DisableReason>,
     exhausted: Vec<u64>,
     pace: Pace,
@@ -194,6 +204,7 @@ impl Delivery {
             attempts: progress.attempts,
             failing_since: progress.failing_since,
             unsaved: None,
+            storing: None,
             disable: None,
             exhausted: Vec::new(),
             pace,
@@ -247,6 +258,16 @@ impl Delivery {
         self.parked.len()
     }
 
+    pub fn standing(&self) -> Standing {
+        let well = matches!(self.phase, Phase::Closed { faults: 0 });
+        if well && self.failing_since.is_none() { Standing::Well } else { Standing::Unwell }
+    }
+
+    /// Whether nothing may be sent for now.
+    pub fn is_held(&self) -> bool {
+        matches!(self.phase, Phase::Open { .. } | Phase::Stopped { .. })
+    }
+
     /// Whether the event of this seq will be sent again without being read again.
     pub fn keeps(&self, seq: u64) -> bool {
         self.slots.get(&seq).is_some_and(|slot| slot.stage != Stage::Done)
@@ -258,6 +279,7 @@ impl Delivery {
             && self.parked.is_empty()
             && self.flights.is_empty()
             && self.unsaved.is_none()
+            && self.storing.is_none()
             && matches!(self.phase, Phase::Closed { .. } | Phase::HalfOpen { .. })
     }
 
@@ -318,9 +340,25 @@ impl Delivery {
         self.advance(now);
     }
 
-    /// Storing failed: what was handed out by [`Delivery::tick`] is to be stored again.
+    /// A delivery that was to start did not: as if it had not been chosen.
+    pub fn recall(&mut self, seq: u64) {
+        if let Some(flight) = self.flights.remove(&seq) {
+            self.put_back(seq, flight);
+        }
+    }
+
+    /// What was handed out by [`Delivery::tick`] is stored. Nothing else is handed out before.
+    pub fn persisted(&mut self) {
+        self.storing = None;
+    }
+
+    /// Storing failed: it is to be done again.
     pub fn not_persisted(&mut self, now: Timestamp) {
-        self.note_result(now);
+        let results = self.storing.take().unwrap_or(0);
+        self.note_unsaved(now.plus_ms(limits::DELIVERY_PERSIST_MS));
+        if let Some(unsaved) = &mut self.unsaved {
+            unsaved.results += results;
+        }
     }
 
     /// Nothing new is sent from here on; what is on its way may still end.
@@ -381,11 +419,17 @@ impl Delivery {
     }
 
     fn take_unsaved(&mut self, now: Timestamp) -> Option<Progress> {
-        let unsaved = self.unsaved?;
+        let unsaved = self.unsaved.filter(|_| self.storing.is_none())?;
         if now < unsaved.due_at && unsaved.results < limits::DELIVERY_PERSIST_RESULTS {
             return None;
         }
         self.unsaved = None;
+        self.storing = Some(unsaved.results);
         Some(self.progress())
+    }
+
+    /// Results that a crash would make forget: what they delivered would be delivered again.
+    fn unsaved_results(&self) -> u32 {
+        self.storing.unwrap_or(0) + self.unsaved.map_or(0, |unsaved| unsaved.results)
     }
 }

@@ -268,7 +268,10 @@ pub const DELIVERY_RETRY_AFTER_MS_MAX: u64 = 24 * 3_600_000;
 pub const DELIVERY_ONLY_FAILURES_MS_MAX: i64 = 5 * 24 * 3_600_000;
 /// Progress is stored this long after the first result that is not stored yet.
 pub const DELIVERY_PERSIST_MS: i64 = 50;
-pub const DELIVERY_PERSIST_RESULTS: u32 = 100;
+pub const DELIVERY_PERSIST_RESULTS: u32 = 50;
+/// With so many results not stored, nothing more is sent: a crash repeats no more than these and
+/// what was on its way.
+pub const DELIVERY_UNSAVED_MAX: u32 = 100;
 /// Progress over events that the endpoint does not take is worth fewer writes.
 pub const DELIVERY_PERSIST_SKIPPED_MS: i64 = 60_000;
 /// Largest frame of an ingest stream.
@@ -282,12 +285,36 @@ pub const EVENT_PATTERN_BYTES_MAX: usize = 128;
 
 /// Records that a dispatcher reads at once.
 pub const WEBHOOK_PAGE_RECORDS_MAX: usize = 64;
+/// Records that a site looks at in one step to learn which endpoints want them.
+pub const WEBHOOK_FOLLOW_RECORDS_MAX: usize = 1_024;
 /// Bodies that a dispatcher takes from one page; what is beyond is read again later.
 pub const WEBHOOK_PAGE_BYTES_MAX: usize = 256 * 1_024;
 /// Deliveries of the whole process that may be on their way at once.
 pub const WEBHOOK_IN_FLIGHT_MAX: usize = 1_024;
 /// Of these, what one site may take.
 pub const WEBHOOK_IN_FLIGHT_PER_SITE_MAX: usize = 256;
+/// Of both, what endpoints may take that fail at present.
+pub const WEBHOOK_IN_FLIGHT_UNWELL_MAX: usize = WEBHOOK_IN_FLIGHT_MAX / 4;
+pub const WEBHOOK_IN_FLIGHT_UNWELL_PER_SITE_MAX: usize = WEBHOOK_IN_FLIGHT_PER_SITE_MAX / 4;
+/// Bytes of bodies that wait in memory, of the whole process and of one site.
+pub const WEBHOOK_BODIES_BYTES_MAX: usize = 64 * 1_024 * 1_024;
+pub const WEBHOOK_BODIES_BYTES_PER_SITE_MAX: usize = 16 * 1_024 * 1_024;
+/// Room for bodies that a dispatcher stands in line for before it reads a page.
+pub const WEBHOOK_PAGE_ROOM_BYTES: usize = 16 * 1_024;
+/// Connections that are kept open between deliveries, of the whole process and of one site.
+pub const WEBHOOK_CONNECTIONS_KEPT_MAX: usize = 1_024;
+pub const WEBHOOK_CONNECTIONS_PER_SITE_MAX: usize = 512;
+/// Records of one page that a site keeps for all of its endpoints, and their bytes as stored.
+pub const WEBHOOK_KEPT_PAGE_RECORDS: usize = 2_048;
+pub const WEBHOOK_KEPT_PAGE_BYTES_MAX: usize = 512 * 1_024;
+pub const WEBHOOK_KEPT_PAGES_PER_SITE_MAX: usize = 8;
+pub const WEBHOOK_KEPT_PAGES_MAX: usize = 32;
+/// Names that are looked up at once, and of these the names of one domain.
+pub const WEBHOOK_LOOKUPS_MAX: usize = 256;
+pub const WEBHOOK_LOOKUPS_PER_DOMAIN_MAX: usize = 8;
+/// What a receiver may send over HTTP/2 before it is read: in one answer, in all of them together.
+pub const WEBHOOK_STREAM_WINDOW_BYTES: u32 = 64 * 1_024;
+pub const WEBHOOK_CONNECTION_WINDOW_BYTES: u32 = 256 * 1_024;
 pub const WEBHOOK_CONNECT_MS_MAX: u64 = 5_000;
 /// From the first look-up to the last byte of the answer.
 pub const WEBHOOK_TOTAL_MS_MAX: u64 = 15_000;
@@ -309,8 +336,12 @@ pub const WEBHOOK_IDLE_MS_MAX: u64 = 60_000;
 pub const WEBHOOK_PORT_RETRY_MS: u64 = 1_000;
 /// How often a site looks for dispatchers that ended without being told to.
 pub const WEBHOOK_SWEEP_MS: u64 = 5_000;
+/// How often it is stored that endpoints without work still have none.
+pub const WEBHOOK_REST_MS: u64 = 60_000;
 /// On a stop, deliveries on their way are waited for this long.
 pub const WEBHOOK_DRAIN_MS_MAX: u64 = 20_000;
+/// Dispatchers of one site that may wait for their progress to be stored, and go into one write.
+pub const WEBHOOK_PROGRESS_WAITING_MAX: usize = 1_024;
 /// Calls to the dispatchers of one site that may wait.
 pub const WEBHOOK_CALLS_MAX: usize = 256;
 pub const WEBHOOK_SECRET_BYTES_MIN: usize = 24;

@@ -146,14 +146,18 @@ impl SiteLog {
         seq: u64,
         limit: usize,
     ) -> Result<Vec<WrittenRecord>, JournalError> {
-        let near = self.line.lock().tail.after(seq, limit);
-        if let Some(records) = near {
+        if let Some(records) = self.near(seq, limit) {
             return Ok(records);
         }
         let durable_seq = self.durable().seq;
         let mut records = self.journal.read_records(self.line.site, seq, limit).await?;
         records.retain(|record| record.seq <= durable_seq);
         Ok(records)
+    }
+
+    /// The same where the tail reaches back so far.
+    pub fn near(&self, seq: u64, limit: usize) -> Option<Vec<WrittenRecord>> {
+        self.line.lock().tail.after(seq, limit)
     }
 
     /// The record of a seq; `None` where it is not written yet.

@@ -1,11 +1,11 @@
-//! One try of one delivery, from waiting for a place to the judged answer.
+//! One try of one delivery, from its body to the judged answer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
+use super::bounds::Place;
 use super::client::{Called, Connection, Post};
 use super::port::{EventBody, Ports};
 use super::receiver::Receiver;
@@ -15,8 +15,9 @@ use crate::domain::{Timestamp, limits};
 
 /// What one try needs.
 pub(super) struct Attempting {
-    pub ports: Ports,
-    pub site_places: Arc<Semaphore>,
+    pub ports: Arc<Ports>,
+    /// Held until it has ended.
+    pub place: Place,
     pub receiver: Arc<Receiver>,
     pub seq: u64,
     /// `None` where the event has to be read again.
@@ -38,7 +39,7 @@ pub(super) enum Fate {
 }
 
 pub(super) async fn attempt(attempting: Attempting) -> Ended {
-    let Attempting { ports, site_places, receiver, seq, body, kept } = attempting;
+    let Attempting { ports, place: _place, receiver, seq, body, kept } = attempting;
     let body = match body {
         Some(body) => Some(body),
         None => read_again(&ports, &receiver, seq).await,
@@ -46,10 +47,6 @@ pub(super) async fn attempt(attempting: Attempting) -> Ended {
     let Some(body) = body else {
         return Ended { seq, fate: Fate::Lost, connection: kept };
     };
-    // The limits are never closed; without them the try goes on all the same. The site's comes
-    // first, so that one site with many silent receivers never holds the places of the others.
-    let _site_place = site_places.acquire().await.ok();
-    let _place = ports.in_flight.acquire().await.ok();
     let started = Instant::now();
     let called = ports.client.post(signed(&receiver, body, (ports.clock)()), kept).await;
     let result = judge(&called, &receiver, seq);

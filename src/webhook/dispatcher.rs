@@ -1,17 +1,21 @@
 //! The actor of one endpoint with work: it reads from its own cursor, keeps a window on its way
 //! and stores its progress. What to do is decided by `core::delivery`; here it is done.
 
+mod flights;
+mod reading;
+mod sending;
 mod state;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 use futures_util::stream;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::attempt::{Attempting, Ended, Fate, attempt};
+use super::bounds::{Place, SiteBounds, Taken};
 use super::client::Connection;
 use super::port::{EventBody, PortError, Ports};
 use super::receiver::Receiver;
@@ -21,6 +25,7 @@ use crate::core::delivery::{
 use crate::domain::endpoint::PayloadFormat;
 use crate::domain::{EndpointId, Timestamp, WrittenRecord, limits};
 
+use flights::{Flights, Landing};
 pub use state::{DispatcherState, Observe};
 
 /// Ends a dispatcher in good order: nothing new is sent, what is on its way may end, progress is
@@ -38,9 +43,9 @@ pub struct Idle {
 
 /// What a dispatcher is started with.
 pub struct Start {
-    pub ports: Ports,
-    /// The site's own share of the deliveries on their way.
-    pub site_places: Arc<Semaphore>,
+    pub ports: Arc<Ports>,
+    /// The site's own share of what all deliveries take up.
+    pub bounds: Arc<SiteBounds>,
     pub progress: Progress,
     /// The newest of it counts for every try.
     pub receiver: watch::Receiver<Arc<Receiver>>,
@@ -53,22 +58,33 @@ pub struct Start {
 
 pub struct Dispatcher {
     endpoint: EndpointId,
-    ports: Ports,
-    site_places: Arc<Semaphore>,
+    ports: Arc<Ports>,
+    bounds: Arc<SiteBounds>,
     receiver: watch::Receiver<Arc<Receiver>>,
     wanted: watch::Receiver<u64>,
     idle: mpsc::Sender<Idle>,
     _running: oneshot::Sender<()>,
     delivery: Delivery,
-    /// Bodies of the events that may be sent again without being read again.
+    /// Chosen, and waiting for places.
+    ready: VecDeque<Due>,
+    /// Whether a place is being waited for: one wish at a time.
+    asking: Busy,
+    flights: Flights,
+    /// Bodies of the events that may be sent without being read again.
     bodies: BTreeMap<u64, EventBody>,
     /// Of those bodies.
     format: PayloadFormat,
-    connections: Vec<Connection>,
+    /// What these bodies take up.
+    room: Taken,
+    /// Kept for later, each with its leave.
+    connections: Vec<(Connection, Taken)>,
     reading: Busy,
-    storing: Storing,
+    /// Nothing to read when it was last looked for: the next wish to read is news.
+    starved: bool,
+    storing: Busy,
     ending: Ending,
-    alarm: Option<SpawnHandle>,
+    /// When the machine is asked again, whatever happens.
+    alarm: Option<(Timestamp, SpawnHandle)>,
     idle_alarm: Option<SpawnHandle>,
     lag_told: u64,
 }
@@ -77,12 +93,6 @@ pub struct Dispatcher {
 enum Busy {
     No,
     Yes,
-}
-
-/// One write at a time; of what comes meanwhile only the newest counts.
-enum Storing {
-    Resting,
-    Writing { next: Option<Progress> },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -104,15 +114,20 @@ impl Dispatcher {
             delivery,
             format: receiver.format.clone(),
             ports: start.ports,
-            site_places: start.site_places,
+            bounds: start.bounds,
             receiver: start.receiver,
             wanted: start.wanted,
             idle: start.idle,
             _running: start.running,
+            ready: VecDeque::new(),
+            asking: Busy::No,
+            flights: Flights::default(),
             bodies: BTreeMap::new(),
+            room: Taken::default(),
             connections: Vec::new(),
             reading: Busy::No,
-            storing: Storing::Resting,
+            starved: true,
+            storing: Busy::No,
             ending: Ending::No,
             alarm: None,
             idle_alarm: None,
@@ -129,9 +144,9 @@ impl Dispatcher {
         let now = self.now();
         self.obey();
         let actions = self.delivery.tick(now);
-        for due in actions.send {
-            self.send(due, ctx);
-        }
+        self.ready.extend(actions.send);
+        self.rest_if_held();
+        self.send_ready(ctx);
         for seq in actions.exhausted {
             let endpoint = self.endpoint;
             tracing::warn!(%endpoint, seq, "endpoint {endpoint} never took event {seq}");
@@ -161,16 +176,24 @@ impl Dispatcher {
         if receiver.format != self.format {
             self.format = receiver.format.clone();
             self.bodies.clear();
+            self.room = Taken::default();
         }
     }
 
     fn set_alarm(&mut self, at: Option<Timestamp>, now: Timestamp, ctx: &mut Context<Self>) {
-        if let Some(alarm) = self.alarm.take() {
+        if self.alarm.map(|(at, _)| at) == at {
+            return;
+        }
+        if let Some((_, alarm)) = self.alarm.take() {
             ctx.cancel_future(alarm);
         }
         self.alarm = at.map(|at| {
             let wait_ms = at.unix_ms.saturating_sub(now.unix_ms).max(1) as u64;
-            ctx.run_later(Duration::from_millis(wait_ms), |dispatcher, ctx| dispatcher.turn(ctx))
+            let alarm = ctx.run_later(Duration::from_millis(wait_ms), |dispatcher, ctx| {
+                dispatcher.alarm = None;
+                dispatcher.turn(ctx);
+            });
+            (at, alarm)
         });
     }
 
@@ -181,183 +204,35 @@ impl Dispatcher {
     }
 }
 
-/// Sending.
-impl Dispatcher {
-    fn send(&mut self, due: Due, ctx: &mut Context<Self>) {
-        let attempting = Attempting {
-            ports: self.ports.clone(),
-            site_places: self.site_places.clone(),
-            receiver: self.receiver.borrow().clone(),
-            seq: due.seq,
-            body: self.bodies.get(&due.seq).cloned(),
-            kept: self.connections.pop(),
-        };
-        let ended = attempt(attempting).into_actor(self);
-        ctx.spawn(ended.map(|ended, dispatcher, ctx| dispatcher.ended(ended, ctx)));
-    }
-
-    fn ended(&mut self, ended: Ended, ctx: &mut Context<Self>) {
-        let now = self.now();
-        let seq = ended.seq;
-        let phase_before = self.delivery.phase();
-        let kept = ended.connection.filter(Connection::is_fresh);
-        self.connections.extend(kept);
-        match ended.fate {
-            Fate::Tried(result) => {
-                let jitter = Jitter::from_draw(rand::random());
-                self.delivery.attempted(Attempt { seq, result, jitter }, now);
-            }
-            Fate::Lost => {
-                let endpoint = self.endpoint;
-                tracing::warn!(%endpoint, seq, "retention took event {seq} before {endpoint} did");
-                self.delivery.lost(seq, now);
-            }
-        }
-        if !self.delivery.keeps(seq) {
-            self.bodies.remove(&seq);
-        }
-        self.tell_hold(phase_before);
-        self.turn(ctx);
-    }
-
-    fn tell_hold(&self, before: Phase) {
-        let endpoint = self.endpoint;
-        match (before, self.delivery.phase()) {
-            (Phase::Closed { .. } | Phase::HalfOpen { .. }, Phase::Open { next_try_at }) => {
-                let wait_ms = next_try_at.unix_ms - self.now().unix_ms;
-                tracing::info!(%endpoint, wait_ms, "endpoint {endpoint} is held back {wait_ms} ms");
-            }
-            (Phase::HalfOpen { .. }, Phase::Closed { .. }) => {
-                tracing::info!(%endpoint, "endpoint {endpoint} is well again");
-            }
-            (Phase::Closed { .. } | Phase::HalfOpen { .. }, _)
-            | (Phase::Open { .. } | Phase::Stopped { .. }, _) => {}
-        }
-    }
-
-    fn disable(&mut self, reason: DisableReason, ctx: &mut Context<Self>) {
-        let (endpoint, ports) = (self.endpoint, self.ports.clone());
-        tracing::warn!(%endpoint, "endpoint {endpoint} is disabled: {}", reason.text());
-        let told = async move {
-            while let Err(error) = ports.endpoints.disable(endpoint, reason.text()).await {
-                tracing::warn!(%endpoint, "endpoint {endpoint} cannot be disabled yet: {error}");
-                tokio::time::sleep(Duration::from_millis(limits::WEBHOOK_PORT_RETRY_MS)).await;
-            }
-        };
-        ctx.spawn(told.into_actor(self));
-    }
-}
-
-/// Reading.
-impl Dispatcher {
-    fn read(&mut self, after: u64, ctx: &mut Context<Self>) {
-        if self.reading == Busy::Yes || after >= *self.wanted.borrow() {
-            return;
-        }
-        self.reading = Busy::Yes;
-        let source = self.ports.records.clone();
-        let page = async move {
-            let oldest_seq = source.oldest_seq().await?;
-            let from = after.max(oldest_seq.saturating_sub(1));
-            source.records_after(from, limits::WEBHOOK_PAGE_RECORDS_MAX).await
-        };
-        let page = page.into_actor(self);
-        ctx.spawn(page.map(|page, dispatcher, ctx| dispatcher.have_read(page, ctx)));
-    }
-
-    fn have_read(&mut self, page: Result<Vec<WrittenRecord>, PortError>, ctx: &mut Context<Self>) {
-        let page = page.inspect_err(|error| {
-            let endpoint = self.endpoint;
-            tracing::warn!(%endpoint, "endpoint {endpoint} cannot read on: {error}");
-        });
-        match page {
-            Ok(records) if !records.is_empty() => {
-                self.reading = Busy::No;
-                self.take(&records);
-                self.turn(ctx);
-            }
-            // What is wanted is durable, so it will be there: ask again, but not at once.
-            Ok(_) | Err(_) => {
-                let pause = Duration::from_millis(limits::WEBHOOK_PORT_RETRY_MS);
-                ctx.run_later(pause, |dispatcher, ctx| {
-                    dispatcher.reading = Busy::No;
-                    dispatcher.turn(ctx);
-                });
-            }
-        }
-    }
-
-    /// Takes a page, or as much of it as bodies may be held; the rest is read again later.
-    fn take(&mut self, records: &[WrittenRecord]) {
-        let now = self.now();
-        if let Some(first) = records.first() {
-            self.skip_to(first.seq, now);
-        }
-        let receiver = self.receiver.borrow().clone();
-        let (mut wanted, mut through, mut bytes) = (Vec::new(), 0, 0);
-        for record in records {
-            through = record.seq;
-            let Some(body) = receiver.taken(record, &self.ports.body_of) else { continue };
-            bytes += body.bytes.len();
-            wanted.push(receiver.wanted(record));
-            self.bodies.insert(record.seq, body);
-            if bytes >= limits::WEBHOOK_PAGE_BYTES_MAX {
-                break;
-            }
-        }
-        self.delivery.take(through, &wanted, now);
-        for Wanted { seq, .. } in wanted.into_iter().filter(|one| !self.delivery.keeps(one.seq)) {
-            self.bodies.remove(&seq);
-        }
-    }
-
-    fn skip_to(&mut self, oldest_seq: u64, now: Timestamp) {
-        if let Some(skipped) = self.delivery.skip_to(oldest_seq, now) {
-            metrics::counter!("webhook_skipped_events_total")
-                .increment(skipped.last_seq - skipped.first_seq + 1);
-            tracing::warn!(
-                endpoint = %self.endpoint,
-                "endpoint {} lagged: events {} to {} are past retention",
-                self.endpoint, skipped.first_seq, skipped.last_seq
-            );
-        }
-    }
-}
-
 /// Storing and ending.
 impl Dispatcher {
     fn store(&mut self, progress: Progress, ctx: &mut Context<Self>) {
-        if let Storing::Writing { next } = &mut self.storing {
-            *next = Some(progress);
-            return;
-        }
-        self.storing = Storing::Writing { next: None };
+        self.storing = Busy::Yes;
         let (endpoint, store) = (self.endpoint, self.ports.progress.clone());
-        let stored = async move { store.store(endpoint, Some(progress)).await }.into_actor(self);
+        let entries = vec![(endpoint, Some(progress))];
+        let stored = async move { store.store(entries).await }.into_actor(self);
         ctx.spawn(stored.map(|stored, dispatcher, ctx| dispatcher.have_stored(stored, ctx)));
     }
 
     fn have_stored(&mut self, stored: Result<(), PortError>, ctx: &mut Context<Self>) {
-        if let Err(error) = stored {
-            let endpoint = self.endpoint;
-            tracing::warn!(%endpoint, "progress of endpoint {endpoint} is not stored: {error}");
-            let pause = Duration::from_millis(limits::WEBHOOK_PORT_RETRY_MS);
-            ctx.run_later(pause, |dispatcher, ctx| {
-                dispatcher.storing = Storing::Resting;
-                let now = dispatcher.now();
-                dispatcher.delivery.not_persisted(now);
-                dispatcher.turn(ctx);
-            });
-            return;
-        }
-        match std::mem::replace(&mut self.storing, Storing::Resting) {
-            Storing::Writing { next: Some(next) } => self.store(next, ctx),
-            Storing::Writing { next: None } | Storing::Resting => self.turn(ctx),
-        }
+        let Err(error) = stored else {
+            self.storing = Busy::No;
+            self.delivery.persisted();
+            return self.turn(ctx);
+        };
+        let endpoint = self.endpoint;
+        tracing::warn!(%endpoint, "progress of endpoint {endpoint} is not stored: {error}");
+        let pause = Duration::from_millis(limits::WEBHOOK_PORT_RETRY_MS);
+        ctx.run_later(pause, |dispatcher, ctx| {
+            dispatcher.storing = Busy::No;
+            let now = dispatcher.now();
+            dispatcher.delivery.not_persisted(now);
+            dispatcher.turn(ctx);
+        });
     }
 
     fn end_if_drained(&mut self, ctx: &mut Context<Self>) {
-        let resting = matches!(self.storing, Storing::Resting);
+        let resting = self.storing == Busy::No;
         match self.ending {
             Ending::Draining if self.delivery.in_flight() == 0 && resting => {
                 self.ending = Ending::Storing;
@@ -370,19 +245,24 @@ impl Dispatcher {
 
     fn is_idle(&self) -> bool {
         let caught_up = self.delivery.cursor() >= *self.wanted.borrow();
-        caught_up && self.delivery.is_idle() && matches!(self.storing, Storing::Resting)
+        caught_up && self.delivery.is_idle() && self.storing == Busy::No
     }
 
     fn set_idle_alarm(&mut self, ctx: &mut Context<Self>) {
-        if let Some(alarm) = self.idle_alarm.take() {
-            ctx.cancel_future(alarm);
-        }
-        if self.is_idle() {
-            let wait = Duration::from_millis(self.ports.idle_ms);
-            self.idle_alarm = Some(ctx.run_later(wait, |dispatcher, ctx| {
-                dispatcher.tell_idle();
-                dispatcher.set_idle_alarm(ctx);
-            }));
+        match (self.is_idle(), self.idle_alarm) {
+            (true, None) => {
+                let wait = Duration::from_millis(self.ports.idle_ms);
+                self.idle_alarm = Some(ctx.run_later(wait, |dispatcher, ctx| {
+                    dispatcher.idle_alarm = None;
+                    dispatcher.tell_idle();
+                    dispatcher.set_idle_alarm(ctx);
+                }));
+            }
+            (false, Some(alarm)) => {
+                ctx.cancel_future(alarm);
+                self.idle_alarm = None;
+            }
+            (true, Some(_)) | (false, None) => {}
         }
     }
 
@@ -406,6 +286,7 @@ impl Actor for Dispatcher {
             wanted.changed().await.ok().map(|()| (Woken, wanted))
         });
         ctx.add_stream(Box::pin(wanted));
+        ctx.spawn(Landing);
         self.turn(ctx);
     }
 
@@ -417,7 +298,9 @@ impl Actor for Dispatcher {
 /// The site lets go of the other end when the endpoint is no more, which ends the dispatcher.
 impl StreamHandler<Woken> for Dispatcher {
     fn handle(&mut self, _: Woken, ctx: &mut Context<Self>) {
-        self.turn(ctx);
+        if self.starved {
+            self.turn(ctx);
+        }
     }
 }
 

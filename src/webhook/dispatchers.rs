@@ -12,11 +12,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::dispatcher::{Dispatcher, DispatcherState, Idle, Observe};
+use super::pages::Pages;
 use super::port::{PortError, Ports};
 use super::receiver::EndpointChange;
 use crate::domain::event::Endpoint;
 use crate::domain::{EndpointId, WrittenRecord, limits};
-use roster::Roster;
+use roster::{News, Roster};
 
 /// The dispatchers of one site, from outside. Dropping it ends them all on the spot, which loses
 /// nothing and repeats a little; [`Dispatchers::stop`] ends them in good order.
@@ -32,7 +33,8 @@ enum Call {
 
 impl Dispatchers {
     /// Starts on the current arbiter. Signing and TLS are work: give them an arbiter of their own.
-    pub fn start(ports: Ports) -> Dispatchers {
+    pub fn start(mut ports: Ports) -> Dispatchers {
+        ports.records = Arc::new(Pages::over(ports.records, ports.bounds.pages.clone()));
         let (calls, called) = mpsc::channel(limits::WEBHOOK_CALLS_MAX);
         let (idle, told_idle) = mpsc::channel(limits::WEBHOOK_CALLS_MAX);
         let following = Following {
@@ -106,6 +108,7 @@ enum Next {
 impl Following {
     async fn run(mut self) {
         let mut sweep = tokio::time::interval(Duration::from_millis(limits::WEBHOOK_SWEEP_MS));
+        let mut rest = tokio::time::interval(Duration::from_millis(limits::WEBHOOK_REST_MS));
         self.durable.mark_changed();
         loop {
             let next = tokio::select! {
@@ -118,6 +121,10 @@ impl Following {
                     Ok(()) => self.follow().await,
                     Err(_) => Next::End,
                 },
+                _ = rest.tick() => {
+                    self.roster.store_rest(self.through).await;
+                    Next::GoOn
+                }
                 _ = sweep.tick() => {
                     self.roster.sweep().await;
                     Next::GoOn
@@ -143,7 +150,11 @@ impl Following {
             Some(Call::Stop(answer)) => {
                 let time = Duration::from_millis(limits::WEBHOOK_DRAIN_MS_MAX);
                 let deadline = Instant::now() + time;
-                if timeout_at(deadline, self.roster.drain_all()).await.is_err() {
+                let stopping = async {
+                    self.roster.drain_all().await;
+                    self.roster.store_rest(self.through).await;
+                };
+                if timeout_at(deadline, stopping).await.is_err() {
                     tracing::warn!("deliveries on their way were not waited for any longer");
                 }
                 answer.send(()).unwrap_or_default();
@@ -192,16 +203,19 @@ impl Following {
     }
 
     async fn page(&self) -> Result<Vec<WrittenRecord>, PortError> {
-        self.ports.records.records_after(self.through, limits::WEBHOOK_PAGE_RECORDS_MAX).await
+        self.ports.records.records_after(self.through, limits::WEBHOOK_FOLLOW_RECORDS_MAX).await
     }
 
     async fn route(&mut self, records: &[WrittenRecord]) {
+        let mut news = News::default();
         for record in records {
             if let Some(change) = EndpointChange::of(&record.event, record.time) {
+                self.roster.wake(std::mem::take(&mut news)).await;
                 self.roster.change(change, record.seq).await;
             }
-            self.roster.wake(&record.event, record.seq).await;
+            news.note(&record.event, record.seq);
             self.through = record.seq;
         }
+        self.roster.wake(news).await;
     }
 }

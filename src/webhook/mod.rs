@@ -3,12 +3,15 @@
 
 pub mod app_key;
 mod attempt;
+pub mod bounds;
 pub mod client;
 mod condition;
 pub mod dispatcher;
 pub mod dispatchers;
+mod gathered;
 pub mod guard;
 pub mod once;
+mod pages;
 pub mod port;
 pub mod receiver;
 pub mod signature;

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use thiserror::Error;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
+use super::bounds::Bounds;
 use super::client::Client;
 use super::vault::Vault;
 use crate::core::delivery::{DeliverySettings, Progress};
 use crate::domain::endpoint::PayloadFormat;
 use crate::domain::event::Endpoint;
-use crate::domain::{EndpointId, Record, Timestamp, WrittenRecord, limits};
+use crate::domain::{EndpointId, Record, Timestamp, WrittenRecord};
 
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, PortError>> + Send + 'a>>;
 
@@ -27,17 +28,21 @@ pub trait RecordSource: Send + Sync {
     /// Records after `seq`, oldest first. What retention took is left out, so that the first one
     /// shows by its seq that some are missing.
     fn records_after(&self, seq: u64, limit: usize) -> PortFuture<'_, Vec<WrittenRecord>>;
+    /// The same at once, where they are in memory anyway.
+    fn near(&self, _seq: u64, _limit: usize) -> Option<Vec<WrittenRecord>> {
+        None
+    }
     /// The newest durable seq.
     fn watch(&self) -> watch::Receiver<u64>;
-    /// The oldest seq that can still be read.
-    fn oldest_seq(&self) -> PortFuture<'_, u64>;
 }
+
+/// The progress of one endpoint; `None` forgets the endpoint.
+pub type ProgressEntry = (EndpointId, Option<Progress>);
 
 /// Where progress is kept. Durable soon is enough: losing the newest only repeats deliveries.
 pub trait ProgressStore: Send + Sync {
     fn load(&self, endpoint: EndpointId) -> PortFuture<'_, Option<Progress>>;
-    /// `None` forgets the endpoint.
-    fn store(&self, endpoint: EndpointId, progress: Option<Progress>) -> PortFuture<'_, ()>;
+    fn store(&self, entries: Vec<ProgressEntry>) -> PortFuture<'_, ()>;
 }
 
 /// All endpoints of a site, as of a seq.
@@ -81,14 +86,8 @@ pub struct Ports {
     pub client: Client,
     pub vault: Vault,
     pub clock: Clock,
-    /// One for the whole process, see [`in_flight_limit`].
-    pub in_flight: Arc<Semaphore>,
+    pub bounds: Bounds,
     pub settings: DeliverySettings,
     /// How long a dispatcher without work is kept.
     pub idle_ms: u64,
-}
-
-/// The bound on deliveries on their way, for all sites of the process together.
-pub fn in_flight_limit() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(limits::WEBHOOK_IN_FLIGHT_MAX))
 }

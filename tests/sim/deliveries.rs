@@ -219,7 +219,11 @@ impl Shell {
             trace::note(|| format!("{id} stores {progress:?}"));
             match (&mut mail.running, outside.random.chance(50)) {
                 (Some(running), true) => running.delivery.not_persisted(outside.now),
-                (Some(_) | None, _) => mail.stored.push(codec::encode(&progress)),
+                (Some(running), false) => {
+                    running.delivery.persisted();
+                    mail.stored.push(codec::encode(&progress));
+                }
+                (None, _) => mail.stored.push(codec::encode(&progress)),
             }
         }
         if let Some(reason) = wants_disable {

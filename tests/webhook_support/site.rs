@@ -9,12 +9,13 @@ use guildhall::domain::batch::Touches;
 use guildhall::domain::endpoint::EndpointSettings;
 use guildhall::domain::event::Endpoint;
 use guildhall::domain::{BadgeId, EndpointId, Event, MemberId, Record, Timestamp, WrittenRecord};
+use guildhall::webhook::bounds::Bounds;
 use guildhall::webhook::client::{Client, ClientOptions, Dialer};
 use guildhall::webhook::dispatcher::DispatcherState;
 use guildhall::webhook::dispatchers::Dispatchers;
 use guildhall::webhook::port::{
-    Clock, EndpointSource, EventBody, Listed, PortError, PortFuture, Ports, ProgressStore,
-    RecordSource, in_flight_limit,
+    Clock, EndpointSource, EventBody, Listed, PortError, PortFuture, Ports, ProgressEntry,
+    ProgressStore, RecordSource,
 };
 use guildhall::webhook::signature::Secret;
 use guildhall::webhook::vault::Vault;
@@ -68,7 +69,7 @@ impl Site {
             client: client(15_000),
             vault: self.vault.clone(),
             clock: Arc::new(now),
-            in_flight: in_flight_limit(),
+            bounds: Bounds::default(),
             settings: DeliverySettings {
                 schedule: Schedule::new(vec![RETRY_MS; 9]),
                 ..DeliverySettings::default()
@@ -236,11 +237,6 @@ impl RecordSource for Site {
     fn watch(&self) -> watch::Receiver<u64> {
         self.durable.subscribe()
     }
-
-    fn oldest_seq(&self) -> PortFuture<'_, u64> {
-        let oldest_seq = self.inner.lock().expect("a lock").oldest_seq;
-        Box::pin(async move { Ok(oldest_seq) })
-    }
 }
 
 impl ProgressStore for Site {
@@ -249,13 +245,15 @@ impl ProgressStore for Site {
         Box::pin(async move { Ok(progress) })
     }
 
-    fn store(&self, endpoint: EndpointId, progress: Option<Progress>) -> PortFuture<'_, ()> {
+    fn store(&self, entries: Vec<ProgressEntry>) -> PortFuture<'_, ()> {
         Box::pin(async move {
             let mut inner = self.inner.lock().expect("a lock");
-            match progress {
-                Some(progress) => inner.progress.insert(endpoint, progress),
-                None => inner.progress.remove(&endpoint),
-            };
+            for (endpoint, progress) in entries {
+                match progress {
+                    Some(progress) => inner.progress.insert(endpoint, progress),
+                    None => inner.progress.remove(&endpoint),
+                };
+            }
             drop(inner);
             self.stores.send_modify(|count| *count += 1);
             Ok(())

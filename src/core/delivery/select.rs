@@ -14,7 +14,8 @@ impl Delivery {
     pub(super) fn select(&mut self, now: Timestamp) -> Vec<Due> {
         let mut chosen = Vec::new();
         self.park_behind(now);
-        while self.flights.len() < self.allowed() && self.pace.wait_until(now).is_none() {
+        let saved = self.unsaved_results() < limits::DELIVERY_UNSAVED_MAX;
+        while saved && self.flights.len() < self.allowed() && self.pace.wait_until(now).is_none() {
             let Some(send) = self.next_send(now) else { break };
             if send.origin == Origin::Fresh {
                 self.set_stage(send.seq, Stage::Sent);
@@ -83,7 +84,7 @@ impl Delivery {
     }
 
     pub(super) fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let storing = self.unsaved.map(|unsaved| unsaved.due_at);
+        let storing = self.unsaved.filter(|_| self.storing.is_none()).map(|unsaved| unsaved.due_at);
         let trying = match self.phase {
             Phase::Open { next_try_at } => Some(next_try_at),
             Phase::Closed { .. } | Phase::HalfOpen { .. } => {

@@ -1,23 +1,28 @@
 //! The endpoints of one site with the dispatchers that run for them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use actix::prelude::*;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use futures_util::future::join_all;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::core::delivery::Progress;
+use crate::domain::EndpointId;
 use crate::domain::event::{Endpoint, Event};
-use crate::domain::{EndpointId, limits};
+use crate::webhook::bounds::SiteBounds;
 use crate::webhook::dispatcher::{Dispatcher, Drain, Idle, Start};
-use crate::webhook::port::Ports;
+use crate::webhook::gathered::Gathered;
+use crate::webhook::port::{Ports, ProgressEntry};
 use crate::webhook::receiver::{EndpointChange, Receiver, followed};
 
 pub(super) struct Roster {
-    ports: Ports,
+    ports: Arc<Ports>,
     idle: mpsc::Sender<Idle>,
-    places: Arc<Semaphore>,
+    bounds: Arc<SiteBounds>,
     entries: BTreeMap<EndpointId, Entry>,
+    /// Up to where it is stored that those who rest had nothing to do.
+    rest_stored: u64,
     /// Which endpoints want events of a type; emptied whenever an endpoint changes.
     takers: HashMap<&'static str, Vec<EndpointId>>,
 }
@@ -32,21 +37,62 @@ struct Entry {
     rested: bool,
 }
 
+/// What some records hold, by type of event: endpoints are woken once for each, not for each
+/// record.
+#[derive(Default)]
+pub(super) struct News<'a> {
+    /// In the order of their first records.
+    kinds: Vec<Kind<'a>>,
+}
+
+struct Kind<'a> {
+    first: &'a Event,
+    first_seq: u64,
+    last_seq: u64,
+}
+
+impl<'a> News<'a> {
+    pub(super) fn note(&mut self, event: &'a Event, seq: u64) {
+        let name = event.type_name();
+        match self.kinds.iter_mut().find(|kind| kind.first.type_name() == name) {
+            Some(kind) => kind.last_seq = seq,
+            None => self.kinds.push(Kind { first: event, first_seq: seq, last_seq: seq }),
+        }
+    }
+}
+
 struct Running {
     dispatcher: Addr<Dispatcher>,
     /// Ends when the actor is gone.
     gone: oneshot::Receiver<()>,
 }
 
+impl Running {
+    /// Waits for room in the mailbox; one that is gone has nothing to drain.
+    async fn drain(&self) {
+        if self.dispatcher.send(Drain).await.is_err() {
+            tracing::debug!("a dispatcher had ended before it was told to");
+        }
+    }
+}
+
 impl Roster {
-    pub(super) fn new(ports: Ports, idle: mpsc::Sender<Idle>) -> Roster {
-        let places = Arc::new(Semaphore::new(limits::WEBHOOK_IN_FLIGHT_PER_SITE_MAX));
-        Roster { ports, idle, places, entries: BTreeMap::new(), takers: HashMap::new() }
+    pub(super) fn new(mut ports: Ports, idle: mpsc::Sender<Idle>) -> Roster {
+        ports.progress = Arc::new(Gathered::over(ports.progress));
+        let bounds = Arc::new(SiteBounds::new(&ports.bounds));
+        Roster {
+            ports: Arc::new(ports),
+            idle,
+            bounds,
+            entries: BTreeMap::new(),
+            rest_stored: 0,
+            takers: HashMap::new(),
+        }
     }
 
     /// These are all the endpoints there are, as of `seq`.
     pub(super) async fn replace(&mut self, endpoints: Vec<Arc<Endpoint>>, seq: u64) {
-        let listed: Vec<EndpointId> = endpoints.iter().map(|endpoint| endpoint.id).collect();
+        let listed: BTreeSet<EndpointId> = endpoints.iter().map(|endpoint| endpoint.id).collect();
         let known: Vec<EndpointId> = self.entries.keys().copied().collect();
         for gone in known.into_iter().filter(|id| !listed.contains(id)) {
             self.remove(gone).await;
@@ -113,9 +159,10 @@ impl Roster {
         }
         entry.endpoint = endpoint;
         entry.receiver.send_replace(receiver);
+        // What comes while it is disabled waits for it.
+        entry.rested &= entry.endpoint.disabled.is_none();
         match (&entry.endpoint.disabled, &entry.running) {
-            // bounded: once for each time that an endpoint is disabled.
-            (Some(_), Some(running)) => running.dispatcher.do_send(Drain),
+            (Some(_), Some(running)) => running.drain().await,
             // One that rests has no work; it is woken when it has.
             (None, None) if !entry.rested => self.start(id, 0).await,
             (None | Some(_), None) | (None, Some(_)) => {}
@@ -130,21 +177,27 @@ impl Roster {
         if let Some(running) = entry.running {
             ended(running).await;
         }
-        if let Err(error) = self.ports.progress.store(id, None).await {
+        if let Err(error) = self.ports.progress.store(vec![(id, None)]).await {
             tracing::warn!(endpoint = %id, "progress of endpoint {id} stays behind: {error}");
         }
     }
 
-    /// Tells everyone who wants this event that there is something to read.
-    pub(super) async fn wake(&mut self, event: &Event, seq: u64) {
-        for id in self.takers_of(event) {
-            let Some(entry) = self.entries.get(&id) else { continue };
-            if seq <= entry.endpoint.after_seq {
-                continue;
-            }
-            entry.wanted.send_replace(seq);
-            if entry.running.is_none() && entry.rested {
-                self.start(id, seq - 1).await;
+    /// Tells everyone who may want some of these that there is something to read.
+    pub(super) async fn wake(&mut self, news: News<'_>) {
+        for Kind { first, first_seq, last_seq } in news.kinds {
+            for id in self.takers_of(first) {
+                let Some(entry) = self.entries.get(&id) else { continue };
+                if last_seq <= entry.endpoint.after_seq {
+                    continue;
+                }
+                entry.wanted.send_if_modified(|wanted| {
+                    let behind = *wanted < last_seq;
+                    *wanted = last_seq.max(*wanted);
+                    behind
+                });
+                if entry.running.is_none() && entry.rested {
+                    self.start(id, first_seq - 1).await;
+                }
             }
         }
     }
@@ -188,7 +241,7 @@ impl Roster {
         let (running, gone) = oneshot::channel();
         let dispatcher = Dispatcher::new(Start {
             ports: self.ports.clone(),
-            site_places: self.places.clone(),
+            bounds: self.bounds.clone(),
             progress,
             receiver: entry.receiver.subscribe(),
             wanted: entry.wanted.subscribe(),
@@ -205,8 +258,7 @@ impl Roster {
             return;
         }
         if let Some(running) = entry.running.take() {
-            // bounded: once in a dispatcher's life.
-            running.dispatcher.do_send(Drain);
+            running.drain().await;
             ended(running).await;
             entry.rested = true;
         }
@@ -229,6 +281,24 @@ impl Roster {
         }
     }
 
+    /// Stores for all who rest that they have nothing to do up to `through`, so that the next start
+    /// does not look through everything since they came to rest.
+    pub(super) async fn store_rest(&mut self, through: u64) {
+        if through <= self.rest_stored {
+            return;
+        }
+        let resting = self.entries.iter().filter(|(_, entry)| entry.rested);
+        let rested = |(id, entry): (&EndpointId, &Entry)| {
+            let cursor = through.max(entry.endpoint.after_seq);
+            (*id, Some(Progress::starting_after(cursor)))
+        };
+        let entries: Vec<ProgressEntry> = resting.map(rested).collect();
+        match self.ports.progress.store(entries).await {
+            Ok(()) => self.rest_stored = through,
+            Err(error) => tracing::warn!("the rest of endpoints is not stored: {error}"),
+        }
+    }
+
     pub(super) fn running(&self) -> Vec<(EndpointId, Addr<Dispatcher>)> {
         let running = |(id, entry): (&EndpointId, &Entry)| {
             entry.running.as_ref().map(|running| (*id, running.dispatcher.clone()))
@@ -239,13 +309,8 @@ impl Roster {
     pub(super) async fn drain_all(&mut self) {
         let running: Vec<Running> =
             self.entries.values_mut().filter_map(|entry| entry.running.take()).collect();
-        for one in &running {
-            // bounded: once in a dispatcher's life.
-            one.dispatcher.do_send(Drain);
-        }
-        for one in running {
-            ended(one).await;
-        }
+        join_all(running.iter().map(Running::drain)).await;
+        join_all(running.into_iter().map(ended)).await;
     }
 }
 
