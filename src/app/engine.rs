@@ -26,7 +26,7 @@ use crate::journal::embedded::{Embedded, EmbeddedOptions};
 use crate::journal::{Journal, Writer, WriterOptions};
 use crate::snapshot::{SnapshotOptions, SnapshotStore};
 use crate::telemetry::Metrics;
-use crate::webhook::guard::{Guard, SystemResolver};
+use crate::webhook::guard::{Guard, Lookups, SystemResolver};
 use crate::webhook::vault::Vault;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,10 @@ impl Engine {
         let journal = open_journal(data_dir.path().to_owned(), clock.clone()).await?;
         data_dir.check_journal(journal.incarnation())?;
         let vault = open_vault(&data_dir)?;
-        let guard = Guard::new(config.webhook_allow_networks.clone(), Arc::new(SystemResolver));
+        let guard = Guard::new(
+            config.webhook_allow_networks.clone(),
+            Arc::new(Lookups::over(Arc::new(SystemResolver))),
+        );
         let writer = Writer::start(journal.clone(), WriterOptions::default());
         let store = match purpose {
             Purpose::Serve | Purpose::Verify => Some(open_store(&data_dir).await?),

@@ -3,6 +3,7 @@
 //! Refusals never say what is behind an address.
 
 mod address;
+mod lookups;
 mod resolver;
 
 use std::net::{IpAddr, SocketAddr};
@@ -15,6 +16,7 @@ use url::{Host, Url};
 use crate::domain::limits;
 
 pub use address::{canonical, is_public};
+pub use lookups::Lookups;
 pub use resolver::{Resolver, ResolverFuture, SystemResolver};
 
 /// Why a URL is not taken, or not called.
