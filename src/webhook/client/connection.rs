@@ -1,5 +1,5 @@
 //! One connection to a receiver: opened to a judged address, driven in the background, closed
-//! when it is dropped.
+//! when nobody holds it any more. HTTP/2 where a receiver behind TLS chooses it, else HTTP/1.1.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -9,9 +9,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::{http1, http2};
+use hyper::header;
+use hyper::{Request, Response, Uri};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
@@ -26,13 +27,23 @@ use super::dial::Dialer;
 use crate::domain::limits;
 use crate::webhook::guard::{Guard, Scheme, Target};
 
-/// A connection that can carry one delivery after another.
+/// A connection that can carry one delivery after another, or in HTTP/2 many side by side.
 #[derive(Debug)]
 pub struct Connection {
-    sender: SendRequest<Full<Bytes>>,
+    sender: Sender,
     opened_at: Instant,
-    _driver: Driver,
+    driver: Arc<Driver>,
 }
+
+#[derive(Debug)]
+enum Sender {
+    One(http1::SendRequest<Full<Bytes>>),
+    Many(http2::SendRequest<Full<Bytes>>),
+}
+
+/// What receivers may choose from, the best first.
+const PROTOCOLS: [&[u8]; 2] = [HTTP_2, b"http/1.1"];
+const HTTP_2: &[u8] = b"h2";
 
 /// The background half. It ends with the connection, whatever the receiver does.
 #[derive(Debug)]
@@ -48,15 +59,35 @@ impl Connection {
     /// Whether it is worth handing in again.
     pub fn is_fresh(&self) -> bool {
         let age_max = Duration::from_millis(limits::WEBHOOK_CONNECTION_AGE_MS_MAX);
-        !self.sender.is_closed() && self.opened_at.elapsed() < age_max
+        let is_closed = match &self.sender {
+            Sender::One(sender) => sender.is_closed(),
+            Sender::Many(sender) => sender.is_closed(),
+        };
+        !is_closed && self.opened_at.elapsed() < age_max
+    }
+
+    /// The same connection once more, where it can carry several deliveries at a time.
+    pub fn share(&self) -> Option<Connection> {
+        let Sender::Many(sender) = &self.sender else { return None };
+        let (sender, driver) = (Sender::Many(sender.clone()), self.driver.clone());
+        Some(Connection { sender, opened_at: self.opened_at, driver })
     }
 
     pub(super) async fn send(
         &mut self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, CallFault> {
-        self.sender.ready().await.map_err(|_| CallFault::Broken)?;
-        self.sender.send_request(request).await.map_err(|_| CallFault::Broken)
+        let sent = match &mut self.sender {
+            Sender::One(sender) => {
+                sender.ready().await.map_err(|_| CallFault::Broken)?;
+                sender.send_request(request).await
+            }
+            Sender::Many(sender) => {
+                sender.ready().await.map_err(|_| CallFault::Broken)?;
+                sender.send_request(with_authority(request)?).await
+            }
+        };
+        sent.map_err(|_| CallFault::Broken)
     }
 
     async fn start<S>(stream: S) -> Result<Connection, CallFault>
@@ -70,9 +101,35 @@ impl Connection {
         let (sender, connection) = handshake.await.map_err(|_| CallFault::Broken)?;
         // How the connection ends is seen by whoever sends over it.
         let driver = tokio::spawn(async move { drop(connection.await) });
-        let driver = Driver(driver.abort_handle());
-        Ok(Connection { sender, opened_at: Instant::now(), _driver: driver })
+        Ok(Connection::driven(Sender::One(sender), driver.abort_handle()))
     }
+
+    async fn start_many<S>(stream: S) -> Result<Connection, CallFault>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let handshake = http2::Builder::new(TokioExecutor::new())
+            .max_header_list_size(limits::WEBHOOK_RESPONSE_HEADER_BYTES_MAX as u32)
+            .initial_stream_window_size(limits::WEBHOOK_STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(limits::WEBHOOK_CONNECTION_WINDOW_BYTES)
+            .handshake(TokioIo::new(stream));
+        let (sender, connection) = handshake.await.map_err(|_| CallFault::Broken)?;
+        let driver = tokio::spawn(async move { drop(connection.await) });
+        Ok(Connection::driven(Sender::Many(sender), driver.abort_handle()))
+    }
+
+    fn driven(sender: Sender, driver: AbortHandle) -> Connection {
+        Connection { sender, opened_at: Instant::now(), driver: Arc::new(Driver(driver)) }
+    }
+}
+
+/// HTTP/2 says in the request's own address what HTTP/1.1 says in `Host`. Only spoken over TLS.
+fn with_authority(mut request: Request<Full<Bytes>>) -> Result<Request<Full<Bytes>>, CallFault> {
+    let host = request.headers_mut().remove(header::HOST).ok_or(CallFault::Broken)?;
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let uri = Uri::builder().scheme("https").authority(host.as_bytes()).path_and_query(path);
+    *request.uri_mut() = uri.build().map_err(|_| CallFault::Broken)?;
+    Ok(request)
 }
 
 #[derive(Clone)]
@@ -92,11 +149,12 @@ impl Connector {
     ) -> Connector {
         let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
         roots.add_parsable_certificates(extra_roots);
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap_or_else(|error| unreachable!("ring knows the default versions: {error}"))
             .with_root_certificates(roots)
             .with_no_client_auth();
+        config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
         Connector { guard, dialer, tls: TlsConnector::from(Arc::new(config)), connect_ms }
     }
 
@@ -129,7 +187,11 @@ impl Connector {
             Scheme::Https => {
                 let name = server_name(target)?;
                 let stream = self.tls.connect(name, stream).await;
-                Connection::start(stream.map_err(|_| CallFault::Unreachable)?).await
+                let stream = stream.map_err(|_| CallFault::Unreachable)?;
+                match stream.get_ref().1.alpn_protocol() {
+                    Some(HTTP_2) => Connection::start_many(stream).await,
+                    _ => Connection::start(stream).await,
+                }
             }
         }
     }
