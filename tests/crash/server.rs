@@ -165,6 +165,12 @@ pub struct Server {
 }
 
 impl Server {
+    /// For measurements from outside.
+    #[allow(dead_code)]
+    pub fn pid(&self) -> u32 {
+        self.process.child.id()
+    }
+
     /// SIGKILL: no handler runs, nothing is flushed.
     pub fn kill(mut self) {
         let ended = self.process.child.try_wait().expect("the process can be asked");
