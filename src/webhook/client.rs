@@ -139,7 +139,9 @@ impl Client {
                 Err(fault) => return Err(fault),
             }
         }
-        let mut connection = before(deadline, self.connector.connect(&post.target)).await?;
+        // Boxed: most calls never connect, and their future should not be as large as a handshake.
+        let connecting = Box::pin(self.connector.connect(&post.target));
+        let mut connection = before(deadline, connecting).await?;
         let response = before(deadline, connection.send(request(post)?)).await?;
         Ok((response, connection))
     }
