@@ -3,34 +3,19 @@
 mod webhook_support;
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 
-use bytes::Bytes;
 use guildhall::core::delivery::AttemptResult;
-use guildhall::domain::{Timestamp, limits};
-use guildhall::webhook::client::{CallFault, Called, Client, ClientOptions, Post};
-use guildhall::webhook::guard::{Guard, GuardError, Target};
-use hyper::HeaderMap;
+use guildhall::domain::limits;
+use guildhall::webhook::client::{CallFault, Called, Client, ClientOptions};
+use guildhall::webhook::guard::{Guard, GuardError};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
-use webhook_support::{Behaviour, DEADLINE, Names, Receiver, client};
+use webhook_support::{Behaviour, DEADLINE, Names, Receiver, client, post_to};
 
 /// Long enough for whatever answers at all on this machine.
 const PATIENT_MS: u64 = 15_000;
 /// For those that never do.
 const IMPATIENT_MS: u64 = 150;
-
-fn post_to(url: &str) -> Post {
-    Post {
-        target: Arc::new(Target::parse(url).expect("a good url")),
-        id: "evt_1".to_owned(),
-        time: Timestamp::from_unix_ms(1_700_000_000_900),
-        signature: "v1,c2lnbmF0dXJl".to_owned(),
-        media_type: "application/json",
-        headers: HeaderMap::new(),
-        body: Bytes::from_static(b"{\"type\":\"follow.created\"}"),
-    }
-}
 
 async fn call(behaviour: Behaviour, total_ms: u64) -> (Called, Receiver) {
     let receiver = Receiver::start(&[behaviour]).await;

@@ -10,10 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use guildhall::core::delivery::AttemptResult;
-use guildhall::domain::{Timestamp, limits};
-use guildhall::webhook::client::{CallFault, Client, Post};
+use guildhall::domain::limits;
+use guildhall::webhook::client::{CallFault, Client};
 use guildhall::webhook::dispatchers::Dispatchers;
-use guildhall::webhook::guard::Target;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
@@ -26,7 +25,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use webhook_support::site::Site;
 use webhook_support::tls::Authority;
-use webhook_support::{DEADLINE, open_guard};
+use webhook_support::{DEADLINE, open_guard, post_to};
 
 const NAME: &str = "receiver.test";
 
@@ -118,18 +117,6 @@ fn answer_with(status: u16, body: &'static str) -> Response<Full<Bytes>> {
     response.expect("a response")
 }
 
-fn post_to(url: &str) -> Post {
-    Post {
-        target: Arc::new(Target::parse(url).expect("a good url")),
-        id: "evt_1".to_owned(),
-        time: Timestamp::from_unix_ms(1_700_000_000_000),
-        signature: "v1,c2lnbmF0dXJl".to_owned(),
-        media_type: "application/json",
-        headers: Default::default(),
-        body: Bytes::from_static(b"{}"),
-    }
-}
-
 #[actix_rt::test]
 async fn a_receiver_that_chooses_http_2_gets_it() {
     let authority = Authority::new();
@@ -144,7 +131,7 @@ async fn a_receiver_that_chooses_http_2_gets_it() {
     assert_eq!((seen.path.as_str(), seen.has_host), ("/hook?a=1", false));
     assert_eq!(seen.headers["webhook-id"], "evt_1");
     assert_eq!(seen.headers["webhook-signature"], "v1,c2lnbmF0dXJl");
-    assert_eq!(seen.body.as_ref(), b"{}");
+    assert_eq!(seen.body.as_ref(), br#"{"type":"follow.created"}"#);
     let kept = called.connection.expect("kept");
     assert!(kept.share().is_some(), "it carries several at a time");
 }

@@ -8,17 +8,16 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use guildhall::core::delivery::AttemptResult;
-use guildhall::domain::{Timestamp, limits};
-use guildhall::webhook::client::{CallFault, Client, ClientOptions, Post};
+use guildhall::domain::limits;
+use guildhall::webhook::client::{CallFault, Client, ClientOptions};
 use guildhall::webhook::guard::{Guard, GuardError, Target, canonical};
 use ipnet::IpNet;
 use proptest::prelude::*;
 use serde_json::Value;
 use webhook_support::recorder::{Always, Recorder};
 use webhook_support::tls::Authority;
-use webhook_support::{Behaviour, Names, Receiver};
+use webhook_support::{Behaviour, Names, Receiver, post};
 
 /// The special-purpose registries, as networks.
 const FORBIDDEN: &str = "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 \
@@ -91,18 +90,6 @@ fn name_of(error: &GuardError) -> &'static str {
     }
 }
 
-fn post_to(target: Target) -> Post {
-    Post {
-        target: Arc::new(target),
-        id: "evt_1".to_owned(),
-        time: Timestamp::from_unix_ms(1_700_000_000_000),
-        signature: "v1,c2lnbmF0dXJl".to_owned(),
-        media_type: "application/json",
-        headers: Default::default(),
-        body: Bytes::from_static(b"{}"),
-    }
-}
-
 #[actix_rt::test]
 async fn no_hostile_url_is_saved_and_none_is_dialled() {
     let rows = table();
@@ -119,7 +106,7 @@ async fn no_hostile_url_is_saved_and_none_is_dialled() {
         // Had it been saved before the rules were what they are:
         let Ok(target) = Target::parse(&row.url) else { continue };
         let client = Client::over(recorder.clone(), guard, ClientOptions::default());
-        let called = client.post(post_to(target), None).await;
+        let called = client.post(post(target), None).await;
         assert!(matches!(called.answer, Err(CallFault::Refused(_))), "{:?}", row.url);
         posted += 1;
     }
@@ -178,7 +165,7 @@ proptest! {
         let mut expected = Vec::new();
         for found in &answers {
             let target = Target::parse("https://moving.test/hook").expect("a good url");
-            let posted = client.post(post_to(target), None);
+            let posted = client.post(post(target), None);
             let called = runtime.as_ref().expect("a runtime").block_on(posted);
             prop_assert!(called.answer.is_err());
             if found.iter().all(|address| may_be_dialled(canonical(*address))) {
@@ -214,7 +201,7 @@ async fn a_name_that_was_public_when_it_was_saved_is_judged_at_every_connection(
     let target = guard.check_url("https://rebinding.test/hook").await.expect("good when saved");
     let client = Client::over(recorder.clone(), guard, ClientOptions::default());
     for _ in 0..3 {
-        let called = client.post(post_to(target.clone()), None).await;
+        let called = client.post(post(target.clone()), None).await;
         assert_eq!(called.answer, Err(CallFault::Refused(GuardError::Address)));
     }
     assert_eq!(recorder.dialled(), []);
@@ -234,7 +221,7 @@ async fn redirects_to_inner_addresses_are_not_dialled() {
         let mut kept = None;
         for _ in 0..2 {
             let target = Target::parse(&receiver.url()).expect("a good url");
-            let called = client.post(post_to(target), kept).await;
+            let called = client.post(post(target), kept).await;
             let result = called.answer.expect("an answer").result();
             assert_eq!(result, AttemptResult::EndpointFault);
             kept = called.connection;
@@ -298,7 +285,7 @@ async fn honest_urls_deliver() {
         assert!(target.is_ok(), "{url}: {target:?}");
         let recorder = Recorder::to(receiver.address);
         let client = Client::over(recorder.clone(), guard, authority.trusted());
-        let called = client.post(post_to(target.expect("good")), None).await;
+        let called = client.post(post(target.expect("good")), None).await;
         let result = called.answer.map(|answer| answer.result());
         assert_eq!(result, Ok(AttemptResult::Delivered), "{url}");
         let seen = &receiver.seen()[index];

@@ -5,32 +5,18 @@ mod webhook_support;
 use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use guildhall::core::delivery::AttemptResult;
-use guildhall::domain::{Timestamp, limits};
+use guildhall::domain::limits;
 use guildhall::webhook::client::{
-    CallFault, Called, Client, ClientOptions, DialFuture, Dialer, Post, Wire,
+    CallFault, Called, Client, ClientOptions, DialFuture, Dialer, Wire,
 };
-use guildhall::webhook::guard::Target;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::rustls::ServerConfig;
 use webhook_support::tls::{Authority, serves_self_signed};
-use webhook_support::{Behaviour, DEADLINE, Receiver, open_guard};
+use webhook_support::{Behaviour, DEADLINE, Receiver, open_guard, post_to};
 
 const NAME: &str = "receiver.test";
-
-fn post_to(url: &str) -> Post {
-    Post {
-        target: Arc::new(Target::parse(url).expect("a good url")),
-        id: "evt_1".to_owned(),
-        time: Timestamp::from_unix_ms(1_700_000_000_000),
-        signature: "v1,c2lnbmF0dXJl".to_owned(),
-        media_type: "application/json",
-        headers: Default::default(),
-        body: Bytes::from_static(b"{}"),
-    }
-}
 
 async fn call(options: ClientOptions, server: ServerConfig, host: &str) -> (Called, Receiver) {
     let receiver = Receiver::start_tls(server, &[Behaviour::Answer(200)]).await;

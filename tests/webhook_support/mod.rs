@@ -11,8 +11,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use guildhall::webhook::client::{Client, ClientOptions, DialFuture, Dialer, Wire};
-use guildhall::webhook::guard::{Guard, Resolver, ResolverFuture};
+use bytes::Bytes;
+use guildhall::domain::Timestamp;
+use guildhall::webhook::client::{Client, ClientOptions, DialFuture, Dialer, Post, Wire};
+use guildhall::webhook::guard::{Guard, Resolver, ResolverFuture, Target};
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 use socket2::SockRef;
@@ -23,6 +25,23 @@ use tokio::time::Instant;
 
 /// No test waits longer than this for what must happen.
 pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// One delivery to a good URL.
+pub fn post_to(url: &str) -> Post {
+    post(Target::parse(url).expect("a good url"))
+}
+
+pub fn post(target: Target) -> Post {
+    Post {
+        target: Arc::new(target),
+        id: "evt_1".to_owned(),
+        time: Timestamp::from_unix_ms(1_700_000_000_900),
+        signature: "v1,c2lnbmF0dXJl".to_owned(),
+        media_type: "application/json",
+        headers: HeaderMap::new(),
+        body: Bytes::from_static(b"{\"type\":\"follow.created\"}"),
+    }
+}
 
 /// What a receiver does with one request.
 #[derive(Clone, Debug)]
