@@ -30,6 +30,7 @@ const COUNTERS: &[(&str, &str)] = &[
 ];
 const GAUGES: &[(&str, &str)] = &[
     ("journal_log_bytes", "Size of the journal's log on disk"),
+    ("live_outbox_bytes", "Bytes that wait for sockets which do not take them now"),
     ("live_sessions_count", "Connections that are open now"),
     ("process_open_fds", "Open file descriptors"),
     ("process_resident_memory_bytes", "Memory held in RAM"),

@@ -273,6 +273,16 @@ fn one_channel_or_one_waiting_command_too_many_is_coded() {
                 {\"id\":200,\"error\":{\"code\":106,\"message\":\"limit exceeded\"}}";
     check(&format!("{script}{over}"));
 
+    let name = "x".repeat(60_000);
+    let wish = |id| format!("> {{\"id\":{id},\"subscribe\":{{\"channel\":\"{name}\"}}}}");
+    check(&format!(
+        "> {{\"id\":1,\"connect\":{{\"token\":\"k\"}}}} => authenticate k
+        {}\n{}\n{} => close 3013",
+        wish(2),
+        wish(3),
+        wish(4)
+    ));
+
     let mut waiting =
         String::from("> {\"id\":1,\"connect\":{\"token\":\"k\"}} => authenticate k\n");
     for id in 2..=513 {

@@ -61,6 +61,14 @@ pub enum Role {
 }
 
 impl Caller {
+    /// The key behind it; a member's token has none.
+    pub fn key(&self) -> Option<KeyId> {
+        match &self.role {
+            Role::Owner { key } | Role::App { key, .. } => Some(*key),
+            Role::Member { .. } => None,
+        }
+    }
+
     /// The app whose counters and items this caller writes; members write none.
     pub fn app(&self) -> Option<AppId> {
         match &self.role {

@@ -9,7 +9,7 @@ use crate::core::query::{Ingested, Viewer};
 use crate::core::recovery::Barrier;
 use crate::core::session::TokenFault;
 use crate::domain::command::IncrementBatch;
-use crate::domain::{MemberId, SiteId, Timestamp, WrittenRecord};
+use crate::domain::{KeyId, MemberId, SiteId, Timestamp, WrittenRecord};
 use crate::journal::JournalError;
 
 pub type LiveFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -35,6 +35,10 @@ pub enum ChannelFault {
 pub trait LiveSource: Send + Sync {
     /// Checks an API key or a member token.
     fn authenticate(&self, token: String) -> LiveFuture<'_, Result<Authenticated, TokenFault>>;
+    /// Grows whenever a key comes, or goes.
+    fn keys_version(&self) -> u64;
+    /// Whether a key that was proven is still good.
+    fn holds(&self, key: KeyId) -> bool;
     /// A site that a caller was proven for.
     fn site(&self, site: SiteId) -> Option<Arc<dyn LiveSite>>;
 }

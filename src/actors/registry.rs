@@ -134,6 +134,16 @@ impl Registry {
         Some(token)
     }
 
+    /// Grows whenever a key comes, or goes.
+    pub fn keys_version(&self) -> u64 {
+        self.directory.borrow().keys_version()
+    }
+
+    /// Whether a key that was proven is still good.
+    pub fn holds(&self, key: KeyId) -> bool {
+        self.directory.borrow().key_by_id(key).is_some_and(|key| key.revoked.is_none())
+    }
+
     pub fn site(&self, site: SiteId) -> Option<SiteHandle> {
         self.directory.borrow().handle(site)
     }

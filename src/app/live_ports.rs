@@ -8,7 +8,7 @@ use crate::actors::live::{Authenticated, LiveFuture, LiveSite, LiveSource};
 use crate::actors::live_site::LoggedSite;
 use crate::actors::registry::Unproven;
 use crate::core::session::TokenFault;
-use crate::domain::SiteId;
+use crate::domain::{KeyId, SiteId};
 
 #[derive(Clone)]
 pub struct LivePorts {
@@ -27,6 +27,14 @@ impl LiveSource for LivePorts {
             Err(Unproven::Expired) => Err(TokenFault::Expired),
         };
         Box::pin(async { answer })
+    }
+
+    fn keys_version(&self) -> u64 {
+        self.sites.registry.keys_version()
+    }
+
+    fn holds(&self, key: KeyId) -> bool {
+        self.sites.registry.holds(key)
     }
 
     fn site(&self, site: SiteId) -> Option<Arc<dyn LiveSite>> {

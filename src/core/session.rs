@@ -2,6 +2,8 @@
 //! order. Pure and typed: text is read and written in `realtime::frame`, and what it asks for
 //! (a proof of the caller, a channel's state) is fetched by the shell and handed back.
 
+mod command;
+
 use std::collections::VecDeque;
 
 use super::channel::Channel;
@@ -11,52 +13,10 @@ use super::recovery::StreamPosition;
 use super::visibility::{Audience, audience};
 use crate::domain::limits::{
     CHANNEL_NAME_BYTES_MAX, CHANNELS_PER_SESSION_MAX, CONNECT_MS_MAX, PING_INTERVAL_MS,
-    PONG_MS_MAX, SESSION_COMMANDS_WAITING_MAX, TOKEN_BYTES_MAX,
+    PONG_MS_MAX, SESSION_COMMANDS_WAITING_BYTES_MAX, SESSION_COMMANDS_WAITING_MAX, TOKEN_BYTES_MAX,
 };
 
-/// What a client sends, parsed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClientFrame {
-    Command(ClientCommand),
-    /// The empty object: the answer to a ping.
-    Pong,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientCommand {
-    /// 0 where the client gave none.
-    pub id: u32,
-    pub method: Method,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Method {
-    Connect(Box<Connect>),
-    Subscribe(Box<Subscribe>),
-    Unsubscribe {
-        channel: String,
-    },
-    Ping,
-    /// A message without a reply; nobody listens to it here.
-    Send,
-    /// A method of the protocol that this server does not offer.
-    NotOffered,
-    Unknown,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Connect {
-    pub token: String,
-    /// Where the client left the channels that the server subscribes it to.
-    pub positions: Vec<(String, StreamPosition)>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subscribe {
-    pub channel: String,
-    /// Given where the client wants what it missed.
-    pub recover: Option<StreamPosition>,
-}
+pub use self::command::{ClientCommand, ClientFrame, Connect, Method, Subscribe};
 
 /// What a session wants done, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,6 +93,7 @@ pub enum ErrorCode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseReason {
     MessageTooBig,
+    NotText,
     Shutdown,
     ServerError,
     ConnectionExpired,
@@ -240,14 +201,18 @@ impl Session {
                 Vec::new()
             }
             ClientFrame::Command(_) if self.is_closed() => Vec::new(),
-            ClientFrame::Command(_) if self.waiting.len() >= SESSION_COMMANDS_WAITING_MAX => {
-                self.close(CloseReason::TooManyRequests)
-            }
-            ClientFrame::Command(command) => {
+            ClientFrame::Command(command) if self.has_room_for(&command) => {
                 self.waiting.push_back(command);
                 self.advance(Vec::new())
             }
+            ClientFrame::Command(_) => self.close(CloseReason::TooManyRequests),
         }
+    }
+
+    fn has_room_for(&self, command: &ClientCommand) -> bool {
+        let held: usize = self.waiting.iter().map(ClientCommand::held_bytes).sum();
+        self.waiting.len() < SESSION_COMMANDS_WAITING_MAX
+            && held + command.held_bytes() <= SESSION_COMMANDS_WAITING_BYTES_MAX
     }
 
     /// Something that is no command came; there is no way to go on.

@@ -112,6 +112,8 @@ pub const CHANNELS_PER_SESSION_MAX: usize = 128;
 pub const CHANNEL_NAME_BYTES_MAX: usize = 255;
 pub const LIVE_MESSAGE_BYTES_MAX: usize = 64 * 1_024;
 pub const OUTBOX_BYTES_MAX: usize = 1_024 * 1_024;
+/// What a queued frame counts for besides its bytes: small ones cost memory too.
+pub const OUTBOX_FRAME_BYTES: usize = 128;
 pub const LIVE_SESSIONS_MAX: usize = 100_000;
 
 /// Records kept in memory behind the durable head of each site.
@@ -226,13 +228,17 @@ pub const SUBSCRIPTION_PENDING_RECORDS_MAX: usize = 1_024;
 pub const SUBSCRIPTION_ATTEMPTS_MAX: usize = 4;
 /// Commands of one socket that wait for the one before them.
 pub const SESSION_COMMANDS_WAITING_MAX: usize = 512;
+/// Text that these commands hold together: channels and epochs of more than a full session.
+pub const SESSION_COMMANDS_WAITING_BYTES_MAX: usize = 128 * 1_024;
 /// A socket that has not sent its connect command by then is closed.
 pub const CONNECT_MS_MAX: u64 = 15_000;
 pub const PING_INTERVAL_MS: u64 = 25_000;
 /// A ping is answered within this time, or the socket is closed.
 pub const PONG_MS_MAX: u64 = 10_000;
-/// A socket whose writes are blocked for this long is cut.
-pub const WRITE_BLOCKED_MS_MAX: u64 = 5_000;
+/// A socket whose writes are blocked for this long, and that took next to nothing, is cut.
+pub const WRITE_BLOCKED_MS_MAX: u64 = 4_000;
+/// What a slow reader takes in that time at least: one that reads is not one that stopped.
+pub const WRITE_BLOCKED_BYTES_MIN: usize = 16 * 1_024;
 /// A closing handshake takes no longer than this.
 pub const CLOSE_MS_MAX: u64 = 5_000;
 /// Durable records that one round of live delivery takes at most.

@@ -104,8 +104,13 @@ fn settle(
     if socket.session.borrow().is_closed() {
         return Err(TokenFault::Unavailable);
     }
+    // Asked after the proof: from here on the sweeper sees it go.
+    if known.caller.key().is_some_and(|key| !worker.live.source().holds(key)) {
+        return Err(TokenFault::Invalid);
+    }
     let site = worker.site(known.caller.site).ok_or(TokenFault::Unavailable)?;
     site.sessions.set(site.sessions.get() + 1);
+    socket.holder.set(known.caller.key());
     *socket.site.borrow_mut() = Some(site);
     let expires_at_ms = known.expires_at.map(|at| {
         let left_ms = at.unix_ms.saturating_sub(wall_clock_ms()).max(0);
@@ -137,9 +142,11 @@ fn open(
     let Some(viewer) = socket.session.borrow().viewer() else { return };
     // The hub holds the channel's records from here on, before the site is asked.
     site.hub.borrow_mut().subscribe(socket.key, channel, audience);
-    let (worker, key) = (Rc::clone(worker), socket.key);
+    let (worker, key, waiting) = (Rc::clone(worker), socket.key, Rc::clone(socket));
     let wish = Wish { channel, audience, viewer, recover };
     actix_rt::spawn(async move {
+        waiting.wait_for_room().await;
+        drop(waiting);
         let Some(answer) = ask_until_open(&site, key, &wish).await else { return };
         if !matches!(answer, ChannelAnswer::Open(_)) {
             site.hub.borrow_mut().unsubscribe(key, wish.channel);

@@ -383,6 +383,7 @@ fn error_code(code: ErrorCode) -> (u16, &'static str) {
 /// The protocol's code and words for the end of a connection.
 pub fn close_code(reason: CloseReason) -> (u16, &'static str) {
     match reason {
+        CloseReason::NotText => (1007, "text is not UTF-8"),
         CloseReason::MessageTooBig => (1009, "message too big"),
         CloseReason::Shutdown => (3001, "shutdown"),
         CloseReason::ServerError => (3004, "internal server error"),

@@ -29,15 +29,16 @@ use super::frame::close_code;
 use super::ingest_frame::{Answers, FrameFault, Hello, Numbering};
 use super::ingest_gate::{Frames, Gate};
 use super::live::{Live, Seat};
+use super::socket::closing_code;
 use crate::actors::handle::{Answer, CallError};
 use crate::actors::live::{Authenticated, LiveSite};
 use crate::core::query::Ingested;
 use crate::core::session::{CloseReason, TokenFault};
-use crate::domain::AppId;
 use crate::domain::command::IncrementBatch;
 use crate::domain::limits::{
     CLOSE_MS_MAX, CONNECT_MS_MAX, INGEST_FRAME_BYTES_MAX, PING_INTERVAL_MS, WRITE_BLOCKED_MS_MAX,
 };
+use crate::domain::{AppId, KeyId};
 
 type Context = WebsocketContext<Session>;
 
@@ -66,6 +67,9 @@ struct Stream {
     site: Arc<dyn LiveSite>,
     app: AppId,
     numbering: Numbering,
+    /// What opened it, good as of this version of the keys.
+    key: Option<KeyId>,
+    keys_version: u64,
 }
 
 struct Fragments {
@@ -184,7 +188,7 @@ impl Session {
             }
             Message::Pong(_) | Message::Nop => self.gate.release(1, frame_bytes),
             Message::Close(reason) => {
-                let code = reason.map_or(1000, |reason| reason.code.into());
+                let code = closing_code(reason.map(|reason| reason.code.into()));
                 self.close_with(code, "", context);
             }
         }
@@ -220,7 +224,20 @@ impl Session {
         bytes
     }
 
+    /// Whether the key behind the stream was revoked; asked anew whenever any key has changed.
+    fn is_revoked(&mut self) -> bool {
+        let Stage::Open(stream) = &mut self.stage else { return false };
+        let version = self.live.source().keys_version();
+        if std::mem::replace(&mut stream.keys_version, version) == version {
+            return false;
+        }
+        stream.key.is_some_and(|key| !self.live.source().holds(key))
+    }
+
     fn message(&mut self, bytes: &[u8], kind: Kind, context: &mut Context) {
+        if self.is_revoked() {
+            return self.close(CloseReason::Revoked, context);
+        }
         let (frame_bytes, stream) = (kind.frame_bytes(), &mut self.stage);
         let batch = match (stream, kind) {
             (Stage::Fresh, kind) => {
@@ -276,7 +293,9 @@ impl Session {
         let Some(site) = self.live.source().site(known.caller.site) else {
             return self.close(CloseReason::ServerError, context);
         };
-        self.stage = Stage::Open(Stream { site, app, numbering: Numbering::new(producer) });
+        let (numbering, key) = (Numbering::new(producer), known.caller.key());
+        // No version is the first one: the first batch asks for the key again.
+        self.stage = Stage::Open(Stream { site, app, numbering, key, keys_version: 0 });
         context.text("{\"ready\":true}");
     }
 

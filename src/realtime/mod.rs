@@ -22,6 +22,8 @@ pub(crate) mod measure {
     pub const SESSIONS: &str = "live_sessions_count";
     /// Connections that the server ended, by reason.
     pub const CLOSED: &str = "live_sessions_closed_total";
+    /// Bytes that wait for sockets which do not take them now.
+    pub const OUTBOX: &str = "live_outbox_bytes";
     /// Frames of publications, one for each socket that they went to.
     pub const FRAMES: &str = "live_frames_sent_total";
     /// Durable records that a worker's hub has published.

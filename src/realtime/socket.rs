@@ -24,8 +24,10 @@ use super::outbox::{Outbox, Overflow};
 use super::worker::Worker;
 use crate::core::hub::SessionKey;
 use crate::core::session::{CloseReason, Session};
+use crate::domain::KeyId;
 use crate::domain::limits::{
-    CLOSE_MS_MAX, LIVE_MESSAGE_BYTES_MAX, LIVE_SEND_BUFFER_BYTES, WRITE_BLOCKED_MS_MAX,
+    CLOSE_MS_MAX, LIVE_MESSAGE_BYTES_MAX, LIVE_SEND_BUFFER_BYTES, OUTBOX_BYTES_MAX,
+    RECOVERY_BYTES_MAX,
 };
 
 /// How long the kernel may wait for a peer to acknowledge; the backstop behind our own deadlines.
@@ -42,6 +44,10 @@ pub(crate) struct Socket {
     phase: Cell<Phase>,
     /// Wakes the task when the outbox, or the phase, has changed.
     changed: Notify,
+    /// Wakes whoever waits for room in the outbox.
+    drained: Notify,
+    /// The key that opened it; it may be revoked. Members' tokens end by themselves.
+    pub(crate) holder: Cell<Option<KeyId>>,
     _seat: Seat,
 }
 
@@ -78,6 +84,8 @@ impl Socket {
             outbox: RefCell::new(Outbox::default()),
             phase: Cell::new(Phase::Open),
             changed: Notify::new(),
+            drained: Notify::new(),
+            holder: Cell::new(None),
             _seat: seat,
         }
     }
@@ -139,16 +147,21 @@ impl Socket {
 
     /// Ends the connection without ceremony: what is unsent is dropped, in the kernel too.
     pub(crate) fn cut(&self) {
-        self.phase.set(Phase::Cut);
+        self.end();
         // Where the peer is gone already there is nothing left to drop.
         let _gone = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
         self.changed.notify_one();
     }
 
+    /// The task is over: nobody waits for the outbox any more.
+    fn end(&self) {
+        self.phase.set(Phase::Cut);
+        self.drained.notify_one();
+    }
+
     /// Cuts the socket if a deadline has passed.
     pub(crate) fn sweep(&self, now_ms: u64) {
-        let blocked = self.outbox.borrow().blocked_since_ms();
-        let is_stuck = blocked.is_some_and(|since| now_ms >= since + WRITE_BLOCKED_MS_MAX);
+        let is_stuck = self.outbox.borrow_mut().is_stuck(now_ms);
         let is_late = match self.phase.get() {
             Phase::Closing { by_ms } => now_ms >= by_ms,
             Phase::Open | Phase::Cut => false,
@@ -160,10 +173,24 @@ impl Socket {
     }
 
     fn flush(&self) {
-        let mut outbox = self.outbox.borrow_mut();
-        if outbox.flush(&self.stream).is_err() {
-            drop(outbox);
-            self.cut();
+        let flushed = self.outbox.borrow_mut().flush(&self.stream);
+        match flushed {
+            Ok(()) if self.has_room() => self.drained.notify_one(),
+            Ok(()) => {}
+            Err(_) => self.cut(),
+        }
+    }
+
+    /// Whether the largest answer fits into the outbox, and something beside it.
+    fn has_room(&self) -> bool {
+        self.outbox.borrow().held_bytes() + RECOVERY_BYTES_MAX <= OUTBOX_BYTES_MAX * 3 / 4
+    }
+
+    /// Waits until the largest answer fits. A client that asks for much takes it at its own pace,
+    /// instead of being cut as slow and coming back to ask for the same.
+    pub(crate) async fn wait_for_room(&self) {
+        while self.phase.get() != Phase::Cut && !self.has_room() {
+            self.drained.notified().await;
         }
     }
 
@@ -208,6 +235,7 @@ pub(crate) async fn run(socket: Rc<Socket>, worker: Rc<Worker>, early: BytesMut)
             break;
         }
     }
+    socket.end();
     worker.remove(&socket);
 }
 
@@ -259,7 +287,7 @@ impl Inbound {
             Frame::Ping(payload) => socket.send(&pong_frame(&payload), worker.now_ms()),
             Frame::Pong(_) => {}
             Frame::Close(reason) => {
-                let code = reason.map_or(1000, |reason| reason.code.into());
+                let code = closing_code(reason.map(|reason| reason.code.into()));
                 worker.leave(socket);
                 socket.close_with(&close_frame(code, ""), worker.now_ms());
             }
@@ -297,13 +325,27 @@ impl Inbound {
     }
 }
 
+/// One text message. What its commands are answered at once leaves as one frame.
 fn message(text: &[u8], socket: &Rc<Socket>, worker: &Rc<Worker>) {
+    if std::str::from_utf8(text).is_err() {
+        return worker.refuse(socket, CloseReason::NotText);
+    }
     let Ok(frames) = parse_frame(text) else {
         return worker.refuse(socket, CloseReason::BadRequest);
     };
+    let mut outputs = Vec::new();
     for frame in frames {
-        let outputs = socket.session.borrow_mut().receive(frame);
-        drive(worker, socket, outputs);
+        outputs.extend(socket.session.borrow_mut().receive(frame));
+    }
+    drive(worker, socket, outputs);
+}
+
+/// What a closing frame is answered with: its own code, unless no peer may send that.
+pub(crate) fn closing_code(given: Option<u16>) -> u16 {
+    match given {
+        None => 1000,
+        Some(code @ (1000..=1003 | 1007..=1014 | 3000..=4999)) => code,
+        Some(_) => 1002,
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Worker {
     sockets: RefCell<HashMap<SessionKey, Rc<Socket>>>,
     sites: RefCell<HashMap<SiteId, Rc<SiteLive>>>,
     scratch: RefCell<Box<[u8]>>,
+    /// Of the keys, when those behind the sockets were last looked at.
+    keys_version: Cell<u64>,
 }
 
 impl Worker {
@@ -41,6 +43,7 @@ impl Worker {
             sockets: RefCell::new(HashMap::new()),
             sites: RefCell::new(HashMap::new()),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
+            keys_version: Cell::new(0),
         });
         actix_rt::spawn(sweep(Rc::clone(&worker)));
         actix_rt::spawn(drain(Rc::clone(&worker)));
@@ -114,6 +117,20 @@ impl Worker {
         self.sockets.borrow_mut().remove(&socket.key);
     }
 
+    /// Closes every session whose key was revoked since this was last looked at.
+    fn expel_revoked(self: &Rc<Self>, sockets: &[Rc<Socket>]) {
+        let source = self.live.source();
+        let version = source.keys_version();
+        if self.keys_version.replace(version) == version {
+            return;
+        }
+        for socket in sockets {
+            if socket.holder.get().is_some_and(|key| !source.holds(key)) {
+                self.refuse(socket, CloseReason::Revoked);
+            }
+        }
+    }
+
     /// Closes every session of a site whose records this worker could not follow.
     pub(crate) fn abandon_site(self: &Rc<Self>, site: SiteId) {
         self.forget_site(site);
@@ -132,7 +149,9 @@ async fn sweep(worker: Rc<Worker>) {
     loop {
         interval.tick().await;
         let now_ms = worker.now_ms();
-        for socket in worker.all_sockets() {
+        let sockets = worker.all_sockets();
+        worker.expel_revoked(&sockets);
+        for socket in sockets {
             let outputs = socket.session.borrow_mut().tick(now_ms);
             drive(&worker, &socket, outputs);
             socket.sweep(now_ms);

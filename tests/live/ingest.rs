@@ -114,6 +114,19 @@ async fn only_keys_enter_and_only_with_a_greeting() {
 }
 
 #[actix_rt::test]
+async fn a_revoked_key_counts_nothing_more() {
+    let server = TestServer::start();
+    let mut client = open(&server, json!({"token": "owner"})).await;
+    client.send(json!([line(1)])).await;
+    assert_eq!(client.line().await["ack"], 1);
+    server.source.revoke_owner();
+    client.send(json!([line(1)])).await;
+    assert_eq!(client.close_code().await, 4503);
+    assert_eq!(server.site.batches().len(), 1);
+    server.stop().await;
+}
+
+#[actix_rt::test]
 async fn shutdown_ends_a_stream_after_its_last_answer() {
     let server = TestServer::start();
     let mut client = open(&server, json!({"token": "owner"})).await;

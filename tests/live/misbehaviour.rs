@@ -55,6 +55,78 @@ async fn frames_that_are_not_the_protocol_close_with_their_code() {
     server.stop().await;
 }
 
+/// Sends bytes that no library would, after the handshake, and checks the code that ends it.
+async fn check_raw(server: &TestServer, bytes: &[u8], code: u16) {
+    let mut client = Client::open(server, PATH).await;
+    let tokio_tungstenite::MaybeTlsStream::Plain(stream) = client.socket.get_mut() else {
+        panic!("a plain connection");
+    };
+    stream.write_all(bytes).await.unwrap();
+    assert_eq!(client.close_code().await, code, "{bytes:02x?}");
+}
+
+/// A frame with a mask of zeros, which leaves its payload as it is.
+fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    assert!(payload.len() < 126);
+    let head = [first, 0x80 | payload.len() as u8, 0, 0, 0, 0];
+    [&head, payload].concat()
+}
+
+#[actix_rt::test]
+async fn frames_that_are_not_websockets_close_with_their_code() {
+    let server = TestServer::start();
+    let parts = |first: Vec<u8>, second: Vec<u8>| [first, second].concat();
+    // Unmasked, reserved bits, reserved kinds.
+    check_raw(&server, &[0x81, 0x02, b'{', b'}'], 1002).await;
+    for reserved in [0xc1, 0xa1, 0x91, 0x83, 0x87, 0x8b, 0x8f] {
+        check_raw(&server, &masked(reserved, b"{}"), 1002).await;
+    }
+    // Control frames in parts, and longer than they may be.
+    check_raw(&server, &masked(0x09, b""), 1002).await;
+    check_raw(&server, &masked(0x08, b""), 1002).await;
+    let long_ping = [&[0x89, 0xfe, 0, 126, 0, 0, 0, 0][..], &[0; 126]].concat();
+    check_raw(&server, &long_ping, 1002).await;
+    // A message that begins before the one before it has ended, and one that never began.
+    check_raw(&server, &parts(masked(0x01, b"{"), masked(0x81, b"{}")), 1002).await;
+    check_raw(&server, &parts(masked(0x01, b"{"), masked(0x01, b"{}")), 1002).await;
+    check_raw(&server, &masked(0x00, b"}"), 1002).await;
+    // Text that is none: alone, in parts, and where nobody would look at it.
+    check_raw(&server, &masked(0x81, &[b'"', 0xc3, 0x28, b'"']), 1007).await;
+    check_raw(&server, &parts(masked(0x01, &[b'"', 0xc3]), masked(0x80, &[0x28])), 1007).await;
+    let ignored = [b"{\"id\":1,\"rpc\":\"".as_slice(), &[0xff], b"\"}"].concat();
+    check_raw(&server, &masked(0x81, &ignored), 1007).await;
+    // A length of 2^63, which no frame may have.
+    check_raw(&server, &[0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 1009).await;
+    server.stop().await;
+}
+
+#[actix_rt::test]
+async fn a_closing_frame_is_answered_with_a_code_that_may_be_sent() {
+    let server = TestServer::start();
+    let close = |code: u16| masked(0x88, &code.to_be_bytes());
+    check_raw(&server, &close(1000), 1000).await;
+    check_raw(&server, &close(4001), 4001).await;
+    for never_sent in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000] {
+        check_raw(&server, &close(never_sent), 1002).await;
+    }
+    check_raw(&server, &masked(0x88, &[3]), 1002).await;
+    check_raw(&server, &masked(0x88, &[0x03, 0xe8, 0xff]), 1002).await;
+    server.stop().await;
+}
+
+#[actix_rt::test]
+async fn the_answers_to_one_message_leave_as_one() {
+    let server = TestServer::start();
+    let mut client = Client::connect(&server, "owner").await;
+    let pings: Vec<String> =
+        (2..1_002).map(|id| json!({"id": id, "ping": {}}).to_string()).collect();
+    client.send_text(pings.join("\n")).await;
+    let answer = futures_util::StreamExt::next(&mut client.socket).await;
+    let Some(Ok(Message::Text(answer))) = answer else { panic!("expected text: {answer:?}") };
+    assert_eq!(answer.lines().count(), 1_000);
+    server.stop().await;
+}
+
 #[actix_rt::test]
 async fn an_oversized_frame_is_refused_by_its_head_alone() {
     let server = TestServer::start();

@@ -19,6 +19,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct TestServer {
     pub address: SocketAddr,
     pub site: Arc<StandInSite>,
+    pub source: Arc<StandIn>,
     pub live: Live,
     handle: ServerHandle,
 }
@@ -33,7 +34,7 @@ impl TestServer {
 
     pub fn start_with(settings: LiveSettings) -> TestServer {
         let (source, site) = StandIn::new();
-        let live = Live::new(source, settings);
+        let live = Live::new(source.clone(), settings);
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let doors = live.clone();
@@ -50,7 +51,7 @@ impl TestServer {
             .run();
         let handle = server.handle();
         actix_rt::spawn(server);
-        TestServer { address, site, live, handle }
+        TestServer { address, site, source, live, handle }
     }
 
     pub async fn stop(self) {

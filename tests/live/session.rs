@@ -46,6 +46,25 @@ async fn connect_and_subscribe_in_one_frame_flow_in_order() {
 }
 
 #[actix_rt::test]
+async fn a_revoked_key_is_shown_nothing_more_and_others_stay() {
+    let server = TestServer::start();
+    let mut owner = Client::connect(&server, "owner").await;
+    owner.ask(subscribe(2, "site")).await;
+    let mut ann = Client::connect(&server, &token(member(0xa))).await;
+    let mut app = Client::connect(&server, "app").await;
+    app.ask(subscribe(2, "site")).await;
+    server.source.revoke_owner();
+    assert_eq!(owner.close_code().await, 4503);
+    let seq = server.site.write(counted(member(0xa), 1));
+    assert_eq!(ann.publication().await.0, seq);
+    assert_eq!(app.publication().await.0, seq);
+    let mut again = Client::open(&server, "/connection/websocket").await;
+    again.send(json!({"id": 1, "connect": {"token": "owner"}})).await;
+    assert_eq!(again.close_code().await, 3500);
+    server.stop().await;
+}
+
+#[actix_rt::test]
 async fn a_follow_reaches_both_sides_and_the_site() {
     let server = TestServer::start();
     let (ann, bob) = (member(0xa), member(0xb));

@@ -1,6 +1,7 @@
 //! A site that keeps its records in memory: what live connections see of the real one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use guildhall::actors::handle::{Answer, CallError, Caller, Role};
@@ -20,9 +21,14 @@ use tokio::sync::watch;
 pub const SITE: SiteId = SiteId::from_u128(0x5);
 pub const INCARNATION: u128 = 0xabc;
 
+const OWNER: KeyId = KeyId::from_u128(1);
+const APP: KeyId = KeyId::from_u128(2);
+
 /// One server's worth of sites: one.
 pub struct StandIn {
     site: Arc<StandInSite>,
+    /// How often a key was revoked: the first time it is the owner's.
+    revocations: AtomicU64,
 }
 
 pub struct StandInSite {
@@ -57,7 +63,15 @@ impl StandIn {
         let (durable, _) = watch::channel(0);
         let (holds_answers, _) = watch::channel(false);
         let site = Arc::new(StandInSite { state: Mutex::default(), durable, holds_answers });
-        (Arc::new(StandIn { site: Arc::clone(&site) }), site)
+        let revocations = AtomicU64::new(0);
+        (Arc::new(StandIn { site: Arc::clone(&site), revocations }), site)
+    }
+}
+
+impl StandIn {
+    /// Revokes the owner's key; the integrator's stays good.
+    pub fn revoke_owner(&self) {
+        self.revocations.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -141,10 +155,9 @@ pub fn turned(member: MemberId, privacy: PrivacyStatus) -> Event {
 
 impl LiveSource for StandIn {
     fn authenticate(&self, token: String) -> LiveFuture<'_, Result<Authenticated, TokenFault>> {
-        let key = KeyId::from_u128(1);
         let role = match token.as_str() {
-            "owner" => Ok(Role::Owner { key }),
-            "app" => Ok(Role::App { key, app: AppId::parse("shop").unwrap() }),
+            "owner" => Ok(Role::Owner { key: OWNER }),
+            "app" => Ok(Role::App { key: APP, app: AppId::parse("shop").unwrap() }),
             "expired" => Err(TokenFault::Expired),
             other => other
                 .strip_prefix("member:")
@@ -154,6 +167,14 @@ impl LiveSource for StandIn {
         };
         let caller = |role| Authenticated { caller: Caller { site: SITE, role }, expires_at: None };
         Box::pin(async move { role.map(caller) })
+    }
+
+    fn keys_version(&self) -> u64 {
+        1 + self.revocations.load(Ordering::SeqCst)
+    }
+
+    fn holds(&self, key: KeyId) -> bool {
+        key != OWNER || self.revocations.load(Ordering::SeqCst) == 0
     }
 
     fn site(&self, site: SiteId) -> Option<Arc<dyn LiveSite>> {

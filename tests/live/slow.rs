@@ -1,7 +1,10 @@
 //! A reader that stops reading is cut, holds little meanwhile, and delays nobody.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use guildhall::domain::command::ItemDetails;
+use guildhall::domain::{AppId, Event, ItemKey};
 use guildhall::wire::event::epoch_text;
 use serde_json::json;
 
@@ -36,6 +39,44 @@ async fn a_reader_that_stops_reading_is_cut_while_others_go_on() {
     assert!(started.elapsed() < Duration::from_secs(11), "cut after {:?}", started.elapsed());
     assert!(slowest < Duration::from_secs(2), "the other reader waited {slowest:?}");
     drop(dead);
+    server.stop().await;
+}
+
+#[actix_rt::test]
+async fn a_reader_that_asks_for_much_gets_it_at_its_own_pace() {
+    let server = TestServer::start();
+    let members: Vec<_> = (1..=12).map(member).collect();
+    // Of each channel nearly as much as one answer may hold, together far more than may wait.
+    let details = ItemDetails {
+        title: Some("t".repeat(1_000)),
+        url: Some(format!("https://example.com/{}", "u".repeat(1_500))),
+        ..ItemDetails::default()
+    };
+    for author in &members {
+        let put = |number: u32| Event::ItemUpdated {
+            item: Arc::new(ItemKey { app: AppId::site_code(), item: number.to_string() }),
+            details: ItemDetails { author: Some(*author), ..details.clone() },
+        };
+        server.site.write_all((0..150).map(put).collect());
+    }
+    let epoch = epoch_text(INCARNATION);
+    let wishes = members.iter().zip(2..).map(|(author, id)| {
+        let channel = format!("member:{author}");
+        let position = json!({"channel": channel, "recover": true, "offset": 0, "epoch": epoch});
+        json!({"id": id, "subscribe": position}).to_string()
+    });
+    let mut client = Client::connect(&server, "owner").await;
+    client.send_text(wishes.collect::<Vec<_>>().join("\n")).await;
+    // The server does all that it will do before this one is answered for the hundredth time.
+    let mut other = Client::connect(&server, "owner").await;
+    for id in 2..102 {
+        other.ask(json!({"id": id, "ping": {}})).await;
+    }
+    for _ in &members {
+        let reply = client.line().await;
+        let recovered = reply["subscribe"]["publications"].as_array();
+        assert_eq!(recovered.map(Vec::len), Some(150), "{}", reply["id"]);
+    }
     server.stop().await;
 }
 

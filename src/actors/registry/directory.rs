@@ -13,6 +13,7 @@ use crate::domain::{KeyId, SiteId};
 pub struct Directory {
     sites: HashMap<SiteId, Entry>,
     keys: HashMap<CredentialHash, Arc<KeyRecord>>,
+    keys_version: u64,
 }
 
 #[derive(Clone)]
@@ -35,17 +36,23 @@ impl Directory {
     pub fn with_key(&self, key: KeyRecord) -> Directory {
         let mut next = self.clone();
         next.keys.insert(key.hash, Arc::new(key));
+        next.keys_version += 1;
         next
     }
 
     pub fn without_key(&self, hash: &CredentialHash) -> Directory {
         let mut next = self.clone();
         next.keys.remove(hash);
+        next.keys_version += 1;
         next
     }
 
     pub fn key(&self, hash: &CredentialHash) -> Option<&KeyRecord> {
         self.keys.get(hash).filter(|key| key.hash.matches(hash)).map(|key| &**key)
+    }
+
+    pub fn keys_version(&self) -> u64 {
+        self.keys_version
     }
 
     pub fn key_by_id(&self, id: KeyId) -> Option<&KeyRecord> {
