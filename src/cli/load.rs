@@ -1,6 +1,8 @@
 //! `guildhall load`: a load generator against a running server. Measures, compares, and says in the
 //! end whether the counters hold exactly what was acknowledged.
 
+mod crowd;
+mod dead_readers;
 mod disk;
 mod drive;
 mod error;
@@ -10,6 +12,7 @@ mod members;
 mod meter;
 mod redis;
 mod rounds;
+mod scrape;
 mod seed;
 mod social;
 mod stream;
@@ -24,6 +27,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 
+use crowd::Crowd;
 use error::LoadError;
 use http_client::Target;
 use lanes::{Lane, Round};
@@ -39,7 +43,7 @@ use watch::Watched;
 /// Put load on a running server
 #[derive(Clone, Debug, Args)]
 #[command(group(ArgGroup::new("mode").required(true).multiple(true).args([
-    "http_single", "http_batch", "ws", "http_noop", "seed_members", "social",
+    "http_single", "http_batch", "ws", "http_noop", "seed_members", "social", "idle_sockets",
 ])))]
 pub struct LoadArgs {
     /// The server
@@ -67,6 +71,10 @@ pub struct LoadArgs {
     /// Follows and likes at --rate operations a second
     #[arg(long, requires = "rate")]
     social: bool,
+
+    /// Open so many live sockets that stay idle, measure each, and send some events to all
+    #[arg(long, value_name = "N")]
+    idle_sockets: Option<usize>,
 
     /// Connections over all threads
     #[arg(long, default_value_t = 32)]
@@ -133,11 +141,16 @@ pub struct LoadArgs {
     /// Subscribe, and measure how long frames take in the social run
     #[arg(long, value_enum)]
     watch: Option<Watched>,
+    /// Every round a second time beside so many sockets that subscribe and never read again
+    #[arg(long, value_name = "N", requires = "watch")]
+    dead_readers: Option<usize>,
 }
 
 /// Members that are learnt from a server without a file.
 const MEMBERS_LEARNT_MAX: usize = 1_000_000;
 const ROUNDS_BESIDE_REDIS: usize = 3;
+/// To each crowd of idle sockets.
+const EVENTS_TO_ALL: usize = 5;
 const DISK_SLICE: Duration = Duration::from_secs(2);
 
 /// Runs what the arguments ask for; 0 if everything went and the sums are right.
@@ -161,10 +174,14 @@ impl LoadArgs {
             self.seed(&target, members, random)?;
         }
         let lanes = self.lanes();
-        if lanes.is_empty() && !self.social {
+        if lanes.is_empty() && !self.social && self.idle_sockets.is_none() {
             return Ok(());
         }
         let members = self.members(&target)?;
+        if let Some(sockets) = self.idle_sockets {
+            let (target, members) = (&target, &members);
+            Crowd { target, members, sockets, events: EVENTS_TO_ALL, name: &name }.run()?;
+        }
         if !lanes.is_empty() {
             self.count(&target, &members, lanes, &name, random)?;
         }
@@ -175,7 +192,8 @@ impl LoadArgs {
         let lines_max = crate::domain::limits::BATCH_LINES_MAX;
         let lines = self.http_batch.unwrap_or(1).max(self.batch);
         let positive = [self.connections, self.batch, self.in_flight, self.rounds.unwrap_or(1)];
-        let positive = positive.into_iter().chain([self.http_batch, self.ws].into_iter().flatten());
+        let given = [self.http_batch, self.ws, self.idle_sockets, self.dead_readers];
+        let positive = positive.into_iter().chain(given.into_iter().flatten());
         if lines > lines_max {
             return Err(LoadError::Usage(format!("a batch holds at most {lines_max} lines")));
         }
@@ -294,14 +312,19 @@ impl LoadArgs {
             warm_up: Duration::from_secs_f64(self.warm_up),
             duration: Duration::from_secs_f64(self.duration),
             watched: self.watch,
+            dead_readers: 0,
             name,
         };
         let mut probe =
             self.disk_probe.then(|| disk::DiskProbe::open(&self.disk_dir)).transpose()?;
         for round in 1..=self.rounds.unwrap_or(1) {
             probe.as_mut().map(|probe| probe.run(DISK_SLICE)).transpose()?;
-            let name = format!("{name}-{round}");
-            Social { name: &name, ..social.clone() }.run()?;
+            let named = format!("{name}-{round}");
+            Social { name: &named, ..social.clone() }.run()?;
+            if let Some(dead_readers) = self.dead_readers {
+                let named = format!("{name}-{round}-dead");
+                Social { name: &named, dead_readers, ..social.clone() }.run()?;
+            }
         }
         if let Some(probe) = &mut probe {
             probe.run(DISK_SLICE)?;
@@ -341,6 +364,8 @@ mod tests {
         check("--http-single --http-noop", "http single, http noop");
         check("--ws 8 --batch 500 --exactly-once op-ids", "ws 8 x 500");
         check("--seed-members 10", "");
+        check("--idle-sockets 10", "");
+        check("--social --rate 1 --watch site --dead-readers 1", "");
     }
 
     #[test]
@@ -348,6 +373,11 @@ mod tests {
         check("", "one or more required arguments were not provided");
         check("--social", "one or more required arguments were not provided");
         check("--http-batch 0", "numbers must be greater than 0");
+        check("--idle-sockets 0", "numbers must be greater than 0");
+        check(
+            "--social --rate 1 --dead-readers 1",
+            "one or more required arguments were not provided",
+        );
         check("--http-batch 10001", "a batch holds at most 10000 lines");
         check("--seed-members 1 --versus-redis", "--versus-redis needs something to compare");
     }

@@ -39,7 +39,7 @@ enum CliCommand {
     #[command(subcommand)]
     Site(site::SiteCommand),
     /// Put load on a running server, and check what it counted
-    Load(load::LoadArgs),
+    Load(Box<load::LoadArgs>),
     /// Recompute everything from the journal and compare
     Verify(verify::VerifyArgs),
 }
@@ -51,7 +51,7 @@ pub fn run() -> ExitCode {
         CliCommand::Serve(flags) => serve::run(&flags),
         CliCommand::Key(command) => key::run(command),
         CliCommand::Site(command) => site::run(command),
-        CliCommand::Load(args) => load::run(args),
+        CliCommand::Load(args) => load::run(*args),
         CliCommand::Verify(args) => verify::run(args),
     }
 }

@@ -42,6 +42,11 @@ impl Target {
         Ok(Target { address, host: host.to_owned(), key: key.to_owned() })
     }
 
+    /// The same server for whoever holds another key or token.
+    pub fn with_key(&self, key: &str) -> Target {
+        Target { address: self.address, host: self.host.clone(), key: key.to_owned() }
+    }
+
     /// A whole request of the key's holder.
     pub fn request(&self, method: &str, path: &str, content: Content, body: &[u8]) -> Vec<u8> {
         self.request_of(&self.key, method, path, content, body)

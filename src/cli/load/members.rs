@@ -64,10 +64,36 @@ impl Members {
         Ok(members)
     }
 
+    /// Tokens of the first `count` members.
+    pub async fn tokens(
+        &self,
+        target: &Target,
+        connection: &mut HttpConnection,
+        count: usize,
+    ) -> Result<Vec<String>, LoadError> {
+        let path = "/v1/member-tokens";
+        let mut tokens = Vec::with_capacity(count);
+        for number in 0..count {
+            let body = format!(r#"{{"memberId":"{}"}}"#, self.text(number));
+            let request = target.request("POST", path, Content::Json, body.as_bytes());
+            let answer = connection.exchange(&request).await?.good(path)?;
+            let token: MemberToken = serde_json::from_slice(answer.body)
+                .map_err(|error| LoadError::protocol(path, error.to_string()))?;
+            tokens.push(token.access_token);
+        }
+        Ok(tokens)
+    }
+
     pub fn text(&self, number: usize) -> &str {
         // Ids are checked to be UUIDs when they come in, so they are ASCII.
         std::str::from_utf8(&self.ids[number]).unwrap_or_default()
     }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MemberToken {
+    access_token: String,
 }
 
 #[derive(serde::Deserialize)]

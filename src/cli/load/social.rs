@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{join_all, join3};
 
+use super::dead_readers::DeadReaders;
 use super::drive::{Pace, runtime};
 use super::error::LoadError;
 use super::http_client::{Content, HttpConnection, Target};
@@ -28,14 +29,10 @@ pub struct Social<'a> {
     pub warm_up: Duration,
     pub duration: Duration,
     pub watched: Option<Watched>,
+    /// Sockets beside the watchers that subscribe to the same and never read again.
+    pub dead_readers: usize,
     /// Names this run's items.
     pub name: &'a str,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MemberToken {
-    access_token: String,
 }
 
 /// Everything that exists before the clock starts.
@@ -55,6 +52,7 @@ impl Social<'_> {
     pub fn run(&self) -> Result<Meter, LoadError> {
         runtime()?.block_on(async {
             let cast = self.prepare().await?;
+            let dead = DeadReaders::open(self.target, self.dead_readers, &self.channels()).await?;
             let expected = Expected::default();
             let window = Window::starting_now(self.warm_up, self.duration);
             let watching =
@@ -62,7 +60,8 @@ impl Social<'_> {
             let seats = 0..self.connections;
             let acting =
                 join_all(seats.map(|seat| self.act(seat, &cast.tokens, &expected, window)));
-            let (acted, watched) = join(acting, watching).await;
+            let (acted, watched, buried) = join3(acting, watching, dead.watch(window)).await;
+            buried?;
             for watched in watched {
                 watched?;
             }
@@ -95,16 +94,7 @@ impl Social<'_> {
 
     async fn prepare(&self) -> Result<Cast, LoadError> {
         let mut connection = HttpConnection::open(self.target.address).await?;
-        let mut tokens = Vec::with_capacity(self.actors());
-        for actor in 0..self.actors() {
-            let path = "/v1/member-tokens";
-            let body = format!(r#"{{"memberId":"{}"}}"#, self.members.text(actor));
-            let request = self.target.request("POST", path, Content::Json, body.as_bytes());
-            let answer = connection.exchange(&request).await?.good(path)?;
-            let token: MemberToken = serde_json::from_slice(answer.body)
-                .map_err(|error| LoadError::protocol(path, error.to_string()))?;
-            tokens.push(token.access_token);
-        }
+        let tokens = self.members.tokens(self.target, &mut connection, self.actors()).await?;
         for item in 0..ITEMS {
             let path = format!("/v1/items/load/{}", self.item(item));
             let author = self.members.text(item % self.members.ids.len());
@@ -208,6 +198,7 @@ mod tests {
             warm_up: Duration::ZERO,
             duration: Duration::ZERO,
             watched: None,
+            dead_readers: 0,
             name: "load-1",
         };
         let tokens: Vec<String> = (0..20).map(|actor| format!("token{actor}")).collect();

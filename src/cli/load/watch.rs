@@ -174,6 +174,12 @@ impl Watcher {
         }
     }
 
+    /// How many publications the next message brings.
+    pub async fn publications(&mut self) -> Result<usize, LoadError> {
+        let lines = self.next().await?;
+        Ok(lines.iter().filter(|line| line.pointer("/push/pub").is_some()).count())
+    }
+
     /// The lines of the next message; pings are answered.
     async fn next(&mut self) -> Result<Vec<Value>, LoadError> {
         let text = self.socket.next().await?;

@@ -103,6 +103,8 @@ function watch(star, neighbour, quiet) {
 const channels = () => watchers.flatMap(({ heard }) => heard);
 
 function isCaughtUp(life) {
+  const told = channels().flatMap(({ subscribed }) => subscribed.slice(1));
+  assert.ok(told.every(({ recovered }) => recovered), 'somebody was told to reload');
   return channels().every(({ subscribed, publications, member, since }) => {
     const wanted = log.after(since, member).length;
     return subscribed.length === life + 1 && publications.length >= wanted;
