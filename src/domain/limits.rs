@@ -235,8 +235,9 @@ pub const CONNECT_MS_MAX: u64 = 15_000;
 pub const PING_INTERVAL_MS: u64 = 25_000;
 /// A ping is answered within this time, or the socket is closed.
 pub const PONG_MS_MAX: u64 = 10_000;
-/// A socket whose writes are blocked for this long, and that took next to nothing, is cut.
-pub const WRITE_BLOCKED_MS_MAX: u64 = 4_000;
+/// A socket whose writes are blocked for this long, and that took next to nothing, is cut. With the
+/// sweep and what the kernels take after the first blocked write, that is within ten seconds of it.
+pub const WRITE_BLOCKED_MS_MAX: u64 = 7_500;
 /// What a slow reader takes in that time at least: one that reads is not one that stopped.
 pub const WRITE_BLOCKED_BYTES_MIN: usize = 16 * 1_024;
 /// A closing handshake takes no longer than this.

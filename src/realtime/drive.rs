@@ -17,7 +17,7 @@ use crate::core::recovery::{Barrier, Recovered, Recovery, StreamPosition};
 use crate::core::session::{ChannelAnswer, Output, Proof, Reply, TokenFault};
 use crate::core::visibility::Audience;
 use crate::domain::WrittenRecord;
-use crate::domain::limits::{RECOVERY_BYTES_MAX, SUBSCRIPTION_ATTEMPTS_MAX};
+use crate::domain::limits::{LIVE_FRAME_BYTES_MAX, RECOVERY_BYTES_MAX, SUBSCRIPTION_ATTEMPTS_MAX};
 
 /// A channel that a session wants to enter.
 struct Wish {
@@ -27,16 +27,17 @@ struct Wish {
     recover: Option<StreamPosition>,
 }
 
-/// Does what the session wants, in its order; its lines leave as one frame.
+/// Does what the session wants, in its order; its lines leave as few frames.
 pub(crate) fn drive(worker: &Rc<Worker>, socket: &Rc<Socket>, outputs: Vec<Output>) {
     let mut lines = Lines::default();
     for output in outputs {
         match output {
             Output::Reply { id, body } => reply(&mut lines, socket, id, &body),
             Output::Publish { channel, audience, reader } => {
+                write(worker, socket, &mut lines);
                 with_writer(socket, |writer| {
-                    for record in &reader.live {
-                        writer.push_publication(&mut lines, channel, audience, record);
+                    for frame in writer.frames(channel, audience, &reader.live) {
+                        socket.send(&frame, worker.now_ms());
                     }
                 });
             }
@@ -56,6 +57,10 @@ pub(crate) fn drive(worker: &Rc<Worker>, socket: &Rc<Socket>, outputs: Vec<Outpu
                 worker.leave(socket);
                 socket.close(reason, worker.now_ms());
             }
+        }
+        // The end of a frame that is larger than an outbox would never leave.
+        if lines.text.len() >= LIVE_FRAME_BYTES_MAX {
+            write(worker, socket, &mut lines);
         }
     }
     write(worker, socket, &mut lines);

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use tokio::net::TcpStream;
 
 use super::measure;
@@ -15,16 +15,17 @@ use crate::domain::limits::{
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     frames: VecDeque<Bytes>,
-    /// Of what waits, each frame with what it costs to be kept.
+    /// Of the first frame, what has left: the socket cannot go on without the rest of it.
+    sent: usize,
+    /// Of what waits, each frame with what it costs to be kept: until its end, all of it.
     held: Held,
-    /// The first frame has left in part: the socket cannot go on without the rest of it.
-    is_cut_into: bool,
-    /// Since when the socket has not taken everything, and what it took since then.
+    /// Since when the socket takes next to nothing.
     blocked: Option<Blocked>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Blocked {
+    /// The first write that did not leave, or the last time that enough had left since.
     since_ms: u64,
     taken: usize,
 }
@@ -61,62 +62,55 @@ impl Outbox {
         self.held.0
     }
 
-    /// Whether the reader has stopped. One that goes on reading slowly is given more time.
-    pub(crate) fn is_stuck(&mut self, now_ms: u64) -> bool {
-        let Some(blocked) = &mut self.blocked else { return false };
-        if now_ms < blocked.since_ms + WRITE_BLOCKED_MS_MAX {
-            return false;
-        }
-        let has_stopped = blocked.taken < WRITE_BLOCKED_BYTES_MIN;
-        *blocked = Blocked { since_ms: now_ms, taken: 0 };
-        has_stopped
+    /// Whether the reader has stopped. One that goes on reading slowly has left enough behind it.
+    pub(crate) fn is_stuck(&self, now_ms: u64) -> bool {
+        self.blocked.is_some_and(|blocked| now_ms >= blocked.since_ms + WRITE_BLOCKED_MS_MAX)
     }
 
-    /// Queues a frame of which `sent` bytes have left already.
+    /// Queues a frame of which `sent` bytes have left already; only the first one can have any.
     pub(crate) fn push(&mut self, frame: &Bytes, sent: usize, now_ms: u64) -> Result<(), Overflow> {
-        let held = self.held.0 + cost(frame) - sent;
+        let held = self.held.0 + cost(frame);
         if held > OUTBOX_BYTES_MAX {
             return Err(Overflow);
         }
-        self.is_cut_into |= self.frames.is_empty() && sent > 0;
+        self.sent += sent;
         self.blocked.get_or_insert(Blocked { since_ms: now_ms, taken: 0 });
         self.held.set(held);
-        self.frames.push_back(frame.slice(sent..));
+        self.frames.push_back(frame.clone());
         Ok(())
     }
 
     /// Forgets all frames but the one that has left in part.
     pub(crate) fn forget_whole_frames(&mut self) {
-        self.frames.truncate(usize::from(self.is_cut_into));
+        self.frames.truncate(usize::from(self.sent > 0));
         self.held.set(self.frames.iter().map(cost).sum());
     }
 
     /// Writes what the socket takes now. Afterwards it is empty, or the socket is full.
-    pub(crate) fn flush(&mut self, stream: &TcpStream) -> io::Result<()> {
+    pub(crate) fn flush(&mut self, stream: &TcpStream, now_ms: u64) -> io::Result<()> {
         while let Some(frame) = self.frames.front() {
-            match stream.try_write(frame) {
+            match stream.try_write(&frame[self.sent..]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(sent) => self.took(sent),
+                Ok(count) => self.took(count, now_ms),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             }
         }
-        // An idle connection holds no buffer.
+        // An idle socket holds no buffer.
         *self = Outbox::default();
         Ok(())
     }
 
-    fn took(&mut self, sent: usize) {
-        let Some(frame) = self.frames.front_mut() else { return };
-        frame.advance(sent);
-        let is_done = frame.is_empty();
-        self.is_cut_into = !is_done;
-        self.held.set(self.held.0 - sent - if is_done { OUTBOX_FRAME_BYTES } else { 0 });
-        if is_done {
-            self.frames.pop_front();
+    fn took(&mut self, count: usize, now_ms: u64) {
+        self.sent += count;
+        if let Some(done) = self.frames.pop_front_if(|frame| frame.len() == self.sent) {
+            self.held.set(self.held.0 - cost(&done));
+            self.sent = 0;
         }
-        if let Some(blocked) = &mut self.blocked {
-            blocked.taken += sent;
+        let Some(blocked) = &mut self.blocked else { return };
+        blocked.taken += count;
+        if blocked.taken >= WRITE_BLOCKED_BYTES_MIN {
+            *blocked = Blocked { since_ms: now_ms, taken: 0 };
         }
     }
 }
@@ -147,13 +141,32 @@ mod tests {
         let frame = Bytes::from_static(&[0; 1_000]);
         outbox.push(&frame, 400, 0).unwrap();
         outbox.push(&frame, 0, 0).unwrap();
-        assert_eq!(outbox.held_bytes(), 1_600 + 2 * OUTBOX_FRAME_BYTES);
-        outbox.took(100);
-        assert_eq!(outbox.held_bytes(), 1_500 + 2 * OUTBOX_FRAME_BYTES);
+        outbox.took(100, 0);
+        assert_eq!(outbox.held_bytes(), 2 * (1_000 + OUTBOX_FRAME_BYTES));
         outbox.forget_whole_frames();
-        assert_eq!(outbox.held_bytes(), 500 + OUTBOX_FRAME_BYTES);
-        outbox.took(500);
+        assert_eq!(outbox.held_bytes(), 1_000 + OUTBOX_FRAME_BYTES);
+        outbox.took(500, 0);
         assert_eq!((outbox.held_bytes(), outbox.is_empty()), (0, true));
+    }
+
+    #[test]
+    fn a_frame_that_left_in_part_is_held_whole() {
+        let mut outbox = Outbox::default();
+        let frame = Bytes::from(vec![0; 600 * 1_024]);
+        outbox.push(&frame, frame.len() - 1, 0).unwrap();
+        assert_eq!(outbox.push(&frame, 0, 0), Err(Overflow));
+        outbox.took(1, 0);
+        assert_eq!(outbox.push(&frame, 0, 0), Ok(()));
+    }
+
+    #[test]
+    fn nothing_is_forgotten_of_a_frame_that_left_in_part() {
+        let mut outbox = Outbox::default();
+        outbox.push(&Bytes::from_static(b"first"), 2, 0).unwrap();
+        outbox.push(&Bytes::from_static(b"second"), 0, 0).unwrap();
+        outbox.took(3, 0);
+        outbox.forget_whole_frames();
+        assert!(outbox.is_empty());
     }
 
     #[test]
@@ -163,10 +176,10 @@ mod tests {
         outbox.push(&frame, 0, 1_000).unwrap();
         outbox.push(&frame, 0, 4_900).unwrap();
         assert!(!outbox.is_stuck(1_000 + WRITE_BLOCKED_MS_MAX - 1));
-        outbox.took(WRITE_BLOCKED_BYTES_MIN);
-        assert!(!outbox.is_stuck(1_000 + WRITE_BLOCKED_MS_MAX));
-        outbox.took(WRITE_BLOCKED_BYTES_MIN - 1);
-        assert!(!outbox.is_stuck(1_000 + 2 * WRITE_BLOCKED_MS_MAX - 1));
-        assert!(outbox.is_stuck(1_000 + 2 * WRITE_BLOCKED_MS_MAX));
+        outbox.took(WRITE_BLOCKED_BYTES_MIN - 1, 3_000);
+        assert!(outbox.is_stuck(1_000 + WRITE_BLOCKED_MS_MAX));
+        outbox.took(1, 4_000);
+        assert!(!outbox.is_stuck(4_000 + WRITE_BLOCKED_MS_MAX - 1));
+        assert!(outbox.is_stuck(4_000 + WRITE_BLOCKED_MS_MAX));
     }
 }

@@ -161,7 +161,7 @@ impl Socket {
 
     /// Cuts the socket if a deadline has passed.
     pub(crate) fn sweep(&self, now_ms: u64) {
-        let is_stuck = self.outbox.borrow_mut().is_stuck(now_ms);
+        let is_stuck = self.outbox.borrow().is_stuck(now_ms);
         let is_late = match self.phase.get() {
             Phase::Closing { by_ms } => now_ms >= by_ms,
             Phase::Open | Phase::Cut => false,
@@ -172,8 +172,8 @@ impl Socket {
         }
     }
 
-    fn flush(&self) {
-        let flushed = self.outbox.borrow_mut().flush(&self.stream);
+    fn flush(&self, now_ms: u64) {
+        let flushed = self.outbox.borrow_mut().flush(&self.stream, now_ms);
         match flushed {
             Ok(()) if self.has_room() => self.drained.notify_one(),
             Ok(()) => {}
@@ -229,7 +229,7 @@ pub(crate) async fn run(socket: Rc<Socket>, worker: Rc<Worker>, early: BytesMut)
         };
         let Ok(ready) = ready else { break };
         if ready.is_writable() {
-            socket.flush();
+            socket.flush(worker.now_ms());
         }
         if ready.is_readable() && !inbound.read(&socket, &worker) {
             break;

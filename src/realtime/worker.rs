@@ -124,8 +124,11 @@ impl Worker {
         if self.keys_version.replace(version) == version {
             return;
         }
+        // Looked up once each: thousands of sockets share a few keys.
+        let mut good = HashMap::new();
         for socket in sockets {
-            if socket.holder.get().is_some_and(|key| !source.holds(key)) {
+            let Some(key) = socket.holder.get() else { continue };
+            if !*good.entry(key).or_insert_with(|| source.holds(key)) {
                 self.refuse(socket, CloseReason::Revoked);
             }
         }
