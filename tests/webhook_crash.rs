@@ -1,5 +1,6 @@
 //! The real program, killed while it takes events and delivers them, over and over: whatever was
-//! acknowledged is delivered, and no kill repeats more than was on its way and not yet noted.
+//! acknowledged is delivered, in order where order is wanted, and no kill repeats more than was on
+//! its way and not yet noted.
 //!
 //! `WEBHOOK_CRASH_CYCLES` says how often, `CRASH_SEED` which dice, `GUILDHALL_BINARY` which
 //! program.
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use guildhall::domain::limits;
 use http::{Connection, Request};
-use ledger::{ENDPOINTS, FICKLE, Ledger, Receiver, STEADY};
+use ledger::{ENDPOINTS, FICKLE, Ledger, ORDERED, ORDERED_BY_MEMBER, Receiver, STEADY};
 use random::Random;
 use serde_json::{Value, json};
 use server::{Home, OWNER_KEY, Server};
@@ -31,6 +32,9 @@ const CONFIG: &str =
     "webhook_allow_networks = [\"127.0.0.0/8\"]\n[checkpoint]\nlog_bytes_max = 262144\n";
 const CYCLES_IN_A_PLAIN_RUN: u64 = 3;
 const CALLERS: usize = 4;
+const AUTHORS: usize = 6;
+/// Of the endpoints, by their number.
+const MODES: [&str; ENDPOINTS] = ["parallel", "parallel", "fifo", "fifo_by_member"];
 const APP: &str = "151e476a-715e-ec33-db9a-a7ff4d51f70a";
 /// What a kill may repeat at one endpoint: what was on its way, and results not yet stored.
 const REPEATS_MAX: usize = limits::DELIVERY_WINDOW_DEFAULT + limits::DELIVERY_UNSAVED_MAX as usize;
@@ -49,11 +53,11 @@ fn what_was_acknowledged_is_delivered_across_every_kill() {
     let mut random = Random::new(seed);
     let receiver = Receiver::start();
     let mut server = home.start().ready();
-    let author = set_up(&server, &receiver);
+    let authors = set_up(&server, &receiver);
     let mut acknowledged = Vec::new();
     for cycle in 1..=cycles {
         let time = Duration::from_millis(50 + random.below(450) as u64);
-        acknowledged.extend(load_and_kill(server, cycle, &author, time));
+        acknowledged.extend(load_and_kill(server, cycle, &authors, time));
         receiver.next_life();
         while random.below(4) == 0 {
             let delay = Duration::from_millis(random.below(300) as u64);
@@ -78,16 +82,20 @@ fn what_was_acknowledged_is_delivered_across_every_kill() {
     assert!(acknowledged.len() as u64 >= cycles, "hardly anything was acknowledged");
 }
 
-fn set_up(server: &Server, receiver: &Receiver) -> String {
+fn set_up(server: &Server, receiver: &Receiver) -> Vec<String> {
     let mut connection = Connection::open(server.address).expect("it accepts");
-    for endpoint in 0..ENDPOINTS {
-        let body = json!({ "url": receiver.url(endpoint), "eventTypes": ["item.created"] });
+    for (endpoint, mode) in MODES.iter().enumerate() {
+        let url = receiver.url(endpoint);
+        let body = json!({ "url": url, "eventTypes": ["item.created"], "mode": mode });
         call(&mut connection, "POST", "/v1/webhook-endpoints", &body).expect("an endpoint");
     }
-    let member = json!({ "member": { "loginEmail": "ann@example.com",
-        "profile": { "nickname": "Ann" }, "privacyStatus": "PUBLIC" } });
-    let answer = call(&mut connection, "POST", "/members/v1/members", &member).expect("a member");
-    answer["member"]["id"].as_str().expect("an id").to_owned()
+    let mut author = |number: usize| {
+        let member = json!({ "member": { "loginEmail": format!("a{number}@example.com"),
+            "profile": { "nickname": format!("Author {number}") }, "privacyStatus": "PUBLIC" } });
+        let answer = call(&mut connection, "POST", "/members/v1/members", &member);
+        answer.expect("a member")["member"]["id"].as_str().expect("an id").to_owned()
+    };
+    (0..AUTHORS).map(&mut author).collect()
 }
 
 /// The answer, if it was one that acknowledges.
@@ -100,7 +108,7 @@ fn call(connection: &mut Connection, method: &str, path: &str, body: &Value) -> 
 }
 
 /// Callers create items until the program is killed; what was acknowledged to them.
-fn load_and_kill(server: Server, cycle: u64, author: &str, time: Duration) -> Vec<String> {
+fn load_and_kill(server: Server, cycle: u64, authors: &[String], time: Duration) -> Vec<String> {
     let over = AtomicBool::new(false);
     let address = server.address;
     std::thread::scope(|scope| {
@@ -109,12 +117,13 @@ fn load_and_kill(server: Server, cycle: u64, author: &str, time: Duration) -> Ve
             move || {
                 let mut acknowledged = Vec::new();
                 let Ok(mut connection) = Connection::open(address) else { return acknowledged };
-                for number in 0.. {
+                for number in 0_usize.. {
                     if over.load(Ordering::SeqCst) {
                         break;
                     }
                     let item = format!("item-{cycle}-{caller}-{number}");
                     let path = format!("/v1/items/{APP}/{item}");
+                    let author = &authors[(number + caller) % AUTHORS];
                     let body = json!({ "authorId": author, "type": "post", "title": "A post" });
                     match call(&mut connection, "PUT", &path, &body) {
                         Some(_) => acknowledged.push(item),
@@ -151,12 +160,14 @@ fn missing(receiver: &Receiver, acknowledged: &[String]) -> String {
             missing.take(5).cloned().collect::<Vec<_>>()
         })
     };
-    format!("acknowledged and not delivered: {:?} {:?}", of(STEADY), of(FICKLE))
+    let missing: Vec<_> = (0..ENDPOINTS).map(of).collect();
+    format!("acknowledged and not delivered: {missing:?}")
 }
 
 fn assert_repeats_are_few(receiver: &Receiver) {
     receiver.with(|ledger| {
         assert!(ledger.faults.is_empty(), "{:?}", &ledger.faults[..ledger.faults.len().min(5)]);
+        assert!(ledger.members() <= AUTHORS);
         for endpoint in 0..ENDPOINTS {
             let (by_life, within) = ledger.repeats(endpoint);
             assert_eq!(within, 0, "endpoint {endpoint} got events twice without a kill");
@@ -183,10 +194,12 @@ fn tell(cycle: u64, receiver: &Receiver, acknowledged: usize) {
             .collect();
         println!(
             "webhook crash: cycle {cycle}: {acknowledged} acknowledged; steady: {}; fickle: {}, {} \
-             refused at first",
+             refused at first; in order: {}; in order by member: {}",
             repeats[STEADY],
             repeats[FICKLE],
-            ledger.refused()
+            ledger.refused(),
+            repeats[ORDERED],
+            repeats[ORDERED_BY_MEMBER]
         );
     });
 }

@@ -1,5 +1,5 @@
-//! What receivers got, across the lives of the program, and a receiver that keeps it: two endpoints
-//! over blocking sockets, one of which refuses some events at first.
+//! What receivers got, across the lives of the program, and a receiver that keeps it: endpoints
+//! over blocking sockets, one of which refuses some events at first and two of which want order.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,7 +15,10 @@ use serde_json::Value;
 pub const STEADY: usize = 0;
 /// The one that refuses one event in so many when it first comes.
 pub const FICKLE: usize = 1;
-pub const ENDPOINTS: usize = 2;
+/// The one that wants all events in order, and the one that wants each member's in order.
+pub const ORDERED: usize = 2;
+pub const ORDERED_BY_MEMBER: usize = 3;
+pub const ENDPOINTS: usize = 4;
 const REFUSED_ONE_IN: u64 = 200;
 
 /// One event at one endpoint.
@@ -33,6 +36,8 @@ pub struct Ledger {
     events: [BTreeMap<String, Delivered>; ENDPOINTS],
     /// By endpoint and item.
     items: [BTreeMap<String, String>; ENDPOINTS],
+    /// By endpoint and member, or nobody: the newest event that was taken.
+    newest: [BTreeMap<String, u64>; ENDPOINTS],
     pub faults: Vec<String>,
 }
 
@@ -53,11 +58,33 @@ impl Ledger {
         }
         event.lives.push(life);
         let json: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+        if first {
+            self.note_order(endpoint, &json);
+        }
         match json.pointer("/data/item/itemId").and_then(Value::as_str) {
             Some(item) => drop(self.items[endpoint].insert(item.to_owned(), id.to_owned())),
             None => self.faults.push(format!("{id} names no item: {json}")),
         }
         true
+    }
+
+    /// An event that was not taken before is newer than all that were.
+    fn note_order(&mut self, endpoint: usize, event: &Value) {
+        let seq = &event["seq"];
+        let seq = seq.as_u64().or_else(|| seq.as_str().and_then(|text| text.parse().ok()));
+        let member = match endpoint {
+            ORDERED => "",
+            ORDERED_BY_MEMBER => event["memberId"].as_str().unwrap_or(""),
+            _ => return,
+        };
+        let before = self.newest[endpoint].insert(member.to_owned(), seq.unwrap_or(0));
+        if seq <= before {
+            self.faults.push(format!("endpoint {endpoint}: {seq:?} came after {before:?}"));
+        }
+    }
+
+    pub fn members(&self) -> usize {
+        self.newest[ORDERED_BY_MEMBER].len()
     }
 
     pub fn has(&self, endpoint: usize, item: &str) -> bool {
@@ -150,6 +177,12 @@ impl Receiver {
     }
 }
 
+/// The endpoint that a request line names.
+fn path_of(line: &str) -> usize {
+    let path = line.split(' ').nth(1).and_then(|path| path[1..].parse().ok());
+    path.filter(|endpoint| *endpoint < ENDPOINTS).expect("a path of this test")
+}
+
 fn serve(stream: TcpStream, shared: &Shared, life: u64) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream);
@@ -164,7 +197,7 @@ fn serve(stream: TcpStream, shared: &Shared, life: u64) -> std::io::Result<()> {
                 Some(("webhook-id", value)) => id = value.to_owned(),
                 Some(("content-length", value)) => length = value.parse().unwrap_or(0),
                 Some(_) => {}
-                None if line.starts_with("POST /1 ") => endpoint = FICKLE,
+                None if line.starts_with("POST /") => endpoint = path_of(&line),
                 None if line.trim_end().is_empty() => break,
                 None => {}
             }
