@@ -98,15 +98,18 @@ impl Shared {
         mut reply: Reply<Outcome>,
         mut keys: Vec<PartKey>,
     ) {
+        let mut brought = Vec::new();
         for _ in 0..PAGE_IN_ROUNDS_MAX {
             if let Err(error) = self.bring_in(&keys).await {
                 return send(reply, Err(error));
             }
+            brought.append(&mut keys);
             match self.try_command(&command, reply) {
-                Progress::Finished => return,
+                Progress::Finished => return self.let_go(&brought),
                 Progress::Need { reply: same, keys: more } => (reply, keys) = (same, more),
             }
         }
+        self.let_go(&brought);
         send(reply, Err(CallError::Busy));
     }
 

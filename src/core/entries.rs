@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::domain::event::MemberFacts;
+use crate::domain::limits::FACTS_OF_ACTIVE_MAX;
 
 use super::fault::{Fault, planted};
 use super::graph::{Delta, EdgeOperation, Graph, Paged, Taken};
@@ -13,7 +14,7 @@ use super::graph::{Delta, EdgeOperation, Graph, Paged, Taken};
 pub struct Entry {
     pub facts: Option<Arc<MemberFacts>>,
     pub graph: Paged<Graph, EdgeOperation>,
-    /// Its actor is active: it stays, whatever the snapshots hold.
+    /// Its actor is active: it stays, whatever the snapshots hold; its facts while there is room.
     pub active: bool,
 }
 
@@ -26,6 +27,8 @@ impl Default for Entry {
 #[derive(Debug, Default)]
 pub struct Entries {
     entries: HashMap<u32, Entry, foldhash::fast::RandomState>,
+    /// How many of them hold facts.
+    with_facts: usize,
 }
 
 impl Entries {
@@ -50,7 +53,8 @@ impl Entries {
     }
 
     pub fn put_facts(&mut self, member: u32, facts: Arc<MemberFacts>) {
-        self.entries.entry(member).or_default().facts = Some(facts);
+        let before = self.entries.entry(member).or_default().facts.replace(facts);
+        self.with_facts += usize::from(before.is_none());
     }
 
     pub fn set_active(&mut self, member: u32, active: Activity) {
@@ -110,14 +114,17 @@ impl Entries {
         Taken::In
     }
 
-    /// Drops what the current snapshot holds too.
+    /// Drops what the current snapshot holds too. Of an active member only the facts go, and only
+    /// where those of many are in memory: its own decisions hardly ever need them.
     pub fn release(&mut self, member: u32, clean: CleanParts) {
+        let has_room = self.with_facts <= FACTS_OF_ACTIVE_MAX;
         let Some(entry) = self.entries.get_mut(&member) else { return };
+        let keeps_facts = !clean.facts || entry.active && has_room;
+        if !keeps_facts && entry.facts.take().is_some() {
+            self.with_facts -= 1;
+        }
         if entry.active {
             return;
-        }
-        if clean.facts {
-            entry.facts = None;
         }
         if clean.graph && matches!(entry.graph, Paged::Whole(_)) {
             entry.graph = Paged::Stored;
@@ -204,5 +211,48 @@ impl GraphView<'_> {
             GraphView::Empty => 0,
             GraphView::Whole(graph) => graph.likes.len(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
+    use crate::domain::{MemberId, Timestamp};
+
+    fn facts() -> Arc<MemberFacts> {
+        Arc::new(MemberFacts {
+            id: MemberId::from_u128(1),
+            login_email: None,
+            slug: None,
+            status: Status::Approved,
+            privacy: PrivacyStatus::Public,
+            activity: ActivityStatus::Active,
+            created_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
+            revision: 1,
+            profile: Arc::new(Profile::default()),
+        })
+    }
+
+    #[test]
+    fn facts_of_active_members_go_where_they_are_many_and_only_once_they_are_stored() {
+        let mut entries = Entries::default();
+        let (all, shared) = (0..=FACTS_OF_ACTIVE_MAX as u32, facts());
+        for member in all {
+            entries.set_active(member, Activity::Active);
+            entries.put_facts(member, shared.clone());
+            entries.put_facts(member, shared.clone());
+        }
+        let clean = CleanParts { facts: true, graph: true };
+        entries.release(0, CleanParts { facts: false, ..clean });
+        assert!(entries.facts(0).is_some(), "no snapshot holds them yet");
+        entries.release(0, clean);
+        assert!(entries.facts(0).is_none() && entries.get(0).is_some());
+        entries.release(1, clean);
+        assert!(entries.facts(1).is_some(), "now there is room for the others");
+        entries.set_active(1, Activity::Passive);
+        entries.release(1, clean);
+        assert!(entries.get(1).is_none());
     }
 }

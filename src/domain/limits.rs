@@ -101,6 +101,9 @@ pub const IN_FLIGHT_BYTES_MAX: usize = 64 * 1_024 * 1_024;
 pub const MEMBER_MAILBOX_MAX: usize = 256;
 pub const SITE_MAILBOX_MAX: usize = 8_192;
 pub const MEMBERS_HOT_MAX: usize = 100_000;
+/// Members of a site whose profiles are in memory, above which even those of hot members are let go
+/// once a snapshot holds them.
+pub const FACTS_OF_ACTIVE_MAX: usize = 16_384;
 pub const SITES_MAX: usize = 1_000;
 pub const KEYS_PER_SITE_MAX: usize = 50;
 
