@@ -7,7 +7,6 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use guildhall::core::delivery::AttemptResult::{
     self, Delivered, EndpointFault, EventFault, Gone, Throttled,
 };
