@@ -6,6 +6,8 @@
 mod address;
 pub mod admin;
 pub mod admin_socket;
+mod attempts;
+mod consumers;
 mod deliveries;
 mod descriptors;
 mod door;
@@ -14,6 +16,7 @@ mod first_start;
 mod front;
 mod health;
 mod hook_desk;
+mod hook_log;
 mod life;
 mod live_ports;
 mod sites;

@@ -17,6 +17,10 @@ mod client;
 mod bulk;
 #[path = "http_doors/members.rs"]
 mod members;
+#[path = "http_doors/receiver.rs"]
+mod receiver;
+#[path = "http_doors/replays.rs"]
+mod replays;
 #[path = "http_doors/social.rs"]
 mod social;
 #[path = "http_doors/webhooks.rs"]

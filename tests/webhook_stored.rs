@@ -3,8 +3,8 @@
 
 use guildhall::core::delivery::{Parked, Progress};
 use guildhall::domain::endpoint::{
-    Condition, DeliveryMode, EndpointChannel, EndpointSettings, Operator, PayloadFormat,
-    SealedHeader,
+    Condition, DeliveryMode, EndpointChannel, EndpointSettings, Operator, PayloadFormat, ReplayJob,
+    Replayed, SealedHeader,
 };
 use guildhall::domain::event::Endpoint;
 use guildhall::domain::{EndpointId, MemberId, Timestamp};
@@ -83,6 +83,8 @@ fn every_setting_of_an_endpoint_comes_back() {
         enabled_at: Some(Timestamp::from_unix_ms(10)),
         mode: DeliveryMode::FifoByMember,
         format: PayloadFormat::CloudEvents,
+        request_origin: Some("events.example.com".to_owned()),
+        replays: vec![ReplayJob { id: 11, what: Replayed::Events(vec![3, 4]) }],
     };
     for disabled in [None, Some("gone".to_owned())] {
         let endpoint = endpoint(disabled, settings.clone());
@@ -116,7 +118,8 @@ fn progress_without_anything_new_has_the_bytes_it_always_had() {
         let bytes = codec::encode(&before);
         assert_eq!(codec::encode(&now), bytes);
         assert_eq!(codec::decode::<Progress>(&bytes), Ok(now.clone()));
-        let keyed = Progress { parked_keys: vec![(11, 1 << 100)], ..now };
+        let replays = vec![(300, 41)];
+        let keyed = Progress { parked_keys: vec![(11, 1 << 100)], replays, ..now };
         assert_eq!(codec::decode(&codec::encode(&keyed)), Ok(keyed));
     }
 }

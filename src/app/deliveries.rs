@@ -7,6 +7,7 @@ use actix::{Arbiter, ArbiterHandle};
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
+use super::consumers::listen_while_there_are_any;
 use super::sites::OpenSite;
 use crate::actors::clock::Clock;
 use crate::core::delivery::{DeliverySettings, Progress};
@@ -41,6 +42,7 @@ struct Shared {
     vault: Vault,
     clock: Arc<dyn Clock>,
     bounds: Bounds,
+    consumers_changed: watch::Receiver<u64>,
 }
 
 /// All dispatchers that were started, to be stopped together.
@@ -49,9 +51,15 @@ pub struct Running {
 }
 
 impl Deliveries {
-    pub fn new(guard: Guard, vault: Vault, clock: Arc<dyn Clock>) -> (Deliveries, Running) {
+    pub fn new(
+        guard: Guard,
+        vault: Vault,
+        clock: Arc<dyn Clock>,
+        consumers_changed: watch::Receiver<u64>,
+    ) -> (Deliveries, Running) {
         let client = Client::new(guard, ClientOptions::default());
-        let shared = Arc::new(Shared { client, vault, clock, bounds: Bounds::default() });
+        let bounds = Bounds::default();
+        let shared = Arc::new(Shared { client, vault, clock, bounds, consumers_changed });
         // Signing and TLS are work: they get a thread of their own.
         let arbiter = Arbiter::new().handle();
         let (started, dispatchers) = mpsc::channel(SITES_MAX);
@@ -62,6 +70,8 @@ impl Deliveries {
         let (shared, started) = (self.shared.clone(), self.started.clone());
         let id = site.id();
         let accepted = self.arbiter.spawn_fn(move || {
+            let changed = shared.consumers_changed.clone();
+            actix_rt::spawn(listen_while_there_are_any(site.clone(), changed));
             if started.try_send(Dispatchers::start(shared.ports(site))).is_err() {
                 tracing::error!(site = %id, "deliveries of site {id} ended with the process");
             }
@@ -90,6 +100,7 @@ impl Shared {
         Ports {
             records: Arc::new(site.clone()),
             progress: Arc::new(site.clone()),
+            attempts: Arc::new(site.shelf()),
             endpoints: Arc::new(SiteEndpoints::new(site.handle)),
             body_of: body_of(source),
             client: self.client.clone(),

@@ -4,12 +4,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::StartError;
 use super::admin::{Admin, Verify};
 use super::deliveries::{Deliveries, Running};
 use super::front::ProcessFront;
 use super::health::Health;
-use super::hook_desk::HookDesk;
+use super::hook_desk::{HookDesk, HookParts};
 use super::life::Life;
 use super::live_ports::LivePorts;
 use super::sites::{OpenSite, Sites};
@@ -42,6 +44,7 @@ pub struct Engine {
     pub data_dir: DataDir,
     pub journal: Arc<dyn Journal>,
     pub registry: Registry,
+    consumers_changed: watch::Sender<u64>,
     clock: Arc<dyn Clock>,
     vault: Vault,
     guard: Guard,
@@ -77,10 +80,12 @@ impl Engine {
             }
             (Purpose::Serve | Purpose::Verify | Purpose::LookAfter, _) => None,
         };
+        let consumers_changed = watch::Sender::new(0);
         let (deliveries, running) = match purpose {
             Purpose::Serve => {
                 let parts = (guard.clone(), vault.clone(), clock.clone());
-                let (deliveries, running) = Deliveries::new(parts.0, parts.1, parts.2);
+                let changed = consumers_changed.subscribe();
+                let (deliveries, running) = Deliveries::new(parts.0, parts.1, parts.2, changed);
                 (Some(deliveries), Some(running))
             }
             Purpose::Verify | Purpose::LookAfter => (None, None),
@@ -95,6 +100,7 @@ impl Engine {
             data_dir,
             journal,
             registry,
+            consumers_changed,
             clock,
             vault,
             guard,
@@ -110,9 +116,15 @@ impl Engine {
     }
 
     pub fn front(&self, metrics: Metrics, life: Life) -> ProcessFront {
-        let (vault, guard) = (self.vault.clone(), self.guard.clone());
+        let hooks = HookDesk::new(HookParts {
+            sites: self.sites(),
+            clock: self.clock.clone(),
+            vault: self.vault.clone(),
+            guard: self.guard.clone(),
+            consumers_changed: self.consumers_changed.clone(),
+        });
         ProcessFront {
-            hooks: HookDesk::new(self.sites(), self.clock.clone(), vault, guard),
+            hooks,
             sites: self.sites(),
             clock: self.clock.clone(),
             guard: self.guard.clone(),

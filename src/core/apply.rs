@@ -159,7 +159,9 @@ impl Site {
             | Event::EndpointSecretRotated { .. }
             | Event::EndpointDisabled { .. }
             | Event::EndpointUpdated { .. }
-            | Event::EndpointEnabled { .. } => self.apply_to_catalogue(at, event),
+            | Event::EndpointEnabled { .. }
+            | Event::EndpointReported { .. }
+            | Event::EndpointReplay { .. } => self.apply_to_catalogue(at, event),
         }
     }
 
@@ -197,6 +199,9 @@ impl Site {
                     endpoint.settings.enabled_at = Some(at.time);
                 });
             }
+            Event::EndpointReplay { endpoint, step } => {
+                self.change_endpoint(*endpoint, |endpoint| endpoint.replay(step));
+            }
             Event::MemberCreated { .. }
             | Event::MemberUpdated { .. }
             | Event::FollowCreated { .. }
@@ -207,7 +212,8 @@ impl Site {
             | Event::ItemUnliked { .. }
             | Event::CounterUpdated { .. }
             | Event::BadgeAssigned { .. }
-            | Event::BadgeUnassigned { .. } => {}
+            | Event::BadgeUnassigned { .. }
+            | Event::EndpointReported { .. } => {}
         }
         if event.is_operational() {
             self.count_reporting_endpoints();

@@ -2,10 +2,12 @@
 //! is to read, how tries ended and what time it is, and says what to send, store and wait for.
 //! No clock, no randomness, no I/O. Nothing is ever skipped: losing stored progress only repeats.
 
+mod attempt_log;
 mod order;
 mod outcome;
 mod pace;
 mod progress;
+mod replay;
 mod schedule;
 mod select;
 
@@ -16,6 +18,9 @@ use crate::domain::endpoint::DeliveryMode;
 use crate::domain::{Timestamp, limits};
 use pace::Pace;
 
+pub use attempt_log::{
+    AttemptChunk, AttemptLine, AttemptLog, DeadLetter, LoggedResult, StoredAttempts,
+};
 pub use order::Wanted;
 pub use progress::{Parked, Progress};
 pub use schedule::{AttemptResult, Jitter, Schedule};
@@ -97,6 +102,16 @@ pub struct Actions {
     pub disable: Option<DisableReason>,
     /// Events given up after their last try.
     pub exhausted: Vec<u64>,
+    pub notices: Vec<Notice>,
+}
+
+/// What the owner may want to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The endpoint, or this event alone, failed so often.
+    Failing { seq: u64, tries: u32 },
+    /// The endpoint was failing and took this event.
+    Recovered { seq: u64, failing_since: Timestamp },
 }
 
 /// Records that nobody can read any more.
@@ -178,6 +193,8 @@ pub struct Delivery {
     storing: Option<u32>,
     disable: Option<DisableReason>,
     exhausted: Vec<u64>,
+    notices: Vec<Notice>,
+    replays: BTreeMap<u64, u64>,
     pace: Pace,
 }
 
@@ -207,6 +224,8 @@ impl Delivery {
             storing: None,
             disable: None,
             exhausted: Vec::new(),
+            notices: Vec::new(),
+            replays: progress.replays.into_iter().collect(),
             pace,
         }
     }
@@ -235,6 +254,7 @@ impl Delivery {
                 Phase::Closed { .. } | Phase::HalfOpen { .. } => None,
             },
             parked_keys: self.parked_keys.iter().map(|(seq, key)| (*seq, *key)).collect(),
+            replays: self.replays.iter().map(|(id, next)| (*id, *next)).collect(),
         }
     }
 
@@ -280,6 +300,7 @@ impl Delivery {
             && self.flights.is_empty()
             && self.unsaved.is_none()
             && self.storing.is_none()
+            && self.replays.is_empty()
             && matches!(self.phase, Phase::Closed { .. } | Phase::HalfOpen { .. })
     }
 
@@ -380,6 +401,7 @@ impl Delivery {
             wake_at: self.wake_at(now),
             disable: self.disable.take(),
             exhausted: std::mem::take(&mut self.exhausted),
+            notices: std::mem::take(&mut self.notices),
             send,
             persist,
         }

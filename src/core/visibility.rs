@@ -75,7 +75,9 @@ fn is_public(event: &Event) -> bool {
         | Event::EndpointSecretRotated { .. }
         | Event::EndpointDisabled { .. }
         | Event::EndpointUpdated { .. }
-        | Event::EndpointEnabled { .. } => false,
+        | Event::EndpointEnabled { .. }
+        | Event::EndpointReported { .. }
+        | Event::EndpointReplay { .. } => false,
     }
 }
 
@@ -87,7 +89,9 @@ fn is_plumbing(event: &Event) -> bool {
         | Event::EndpointSecretRotated { .. }
         | Event::EndpointDisabled { .. }
         | Event::EndpointUpdated { .. }
-        | Event::EndpointEnabled { .. } => true,
+        | Event::EndpointEnabled { .. }
+        | Event::EndpointReported { .. }
+        | Event::EndpointReplay { .. } => true,
         Event::MemberCreated { .. }
         | Event::MemberUpdated { .. }
         | Event::FollowCreated { .. }

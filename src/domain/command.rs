@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::endpoint::{
-    Condition, DeliveryMode, EndpointChannel, EndpointSettings, PayloadFormat, SealedHeader,
+    Condition, DeliveryMode, EndpointChannel, EndpointReport, EndpointSettings, PayloadFormat,
+    Replayed, SealedHeader,
 };
 use super::id::{AppId, AssignmentId, BadgeId, EndpointId, MemberId, OpId};
 use super::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
@@ -90,6 +91,7 @@ pub struct EndpointPatch {
     pub rate_per_minute: Option<Option<u32>>,
     pub mode: Option<DeliveryMode>,
     pub format: Option<PayloadFormat>,
+    pub request_origin: Option<Option<String>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,6 +167,18 @@ pub enum Command {
     EnableEndpoint {
         endpoint: EndpointId,
     },
+    ReportEndpoint {
+        endpoint: EndpointId,
+        report: EndpointReport,
+    },
+    ReplayEndpoint {
+        endpoint: EndpointId,
+        what: Replayed,
+    },
+    FinishReplay {
+        endpoint: EndpointId,
+        id: u64,
+    },
 }
 
 impl Command {
@@ -190,6 +204,9 @@ impl Command {
             Command::DisableEndpoint { .. } => "disable_endpoint",
             Command::UpdateEndpoint { .. } => "update_endpoint",
             Command::EnableEndpoint { .. } => "enable_endpoint",
+            Command::ReportEndpoint { .. } => "report_endpoint",
+            Command::ReplayEndpoint { .. } => "replay_endpoint",
+            Command::FinishReplay { .. } => "finish_replay",
         }
     }
 
@@ -216,7 +233,10 @@ impl Command {
             | Command::RotateEndpointSecret { .. }
             | Command::DisableEndpoint { .. }
             | Command::UpdateEndpoint { .. }
-            | Command::EnableEndpoint { .. } => None,
+            | Command::EnableEndpoint { .. }
+            | Command::ReportEndpoint { .. }
+            | Command::ReplayEndpoint { .. }
+            | Command::FinishReplay { .. } => None,
         }
     }
 }

@@ -39,6 +39,64 @@ pub struct EndpointSettings {
     pub enabled_at: Option<Timestamp>,
     pub mode: DeliveryMode,
     pub format: PayloadFormat,
+    /// The host in whose name the receiver agreed to be delivered to.
+    pub request_origin: Option<String>,
+    /// Replays that are under way.
+    pub replays: Vec<ReplayJob>,
+}
+
+/// Events that are delivered once more, whatever became of them before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplayJob {
+    /// The seq of the record that began it.
+    pub id: u64,
+    pub what: Replayed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Replayed {
+    /// These very events, whether the endpoint takes their types or not. Ascending.
+    Events(Vec<u64>),
+    /// What the endpoint takes of a stretch of the log.
+    Range {
+        first_seq: u64,
+        last_seq: u64,
+        /// Patterns; empty means all.
+        event_types: Vec<String>,
+        member: Option<MemberId>,
+    },
+}
+
+/// A replay begins or ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReplayStep {
+    Started(ReplayJob),
+    Finished { id: u64 },
+}
+
+/// What the owner is told of how deliveries go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EndpointReport {
+    /// Retention took events before they could be delivered.
+    Lagged { first_seq: u64, last_seq: u64 },
+    /// An event failed several times.
+    Failing { event_seq: u64, tries: u32 },
+    /// An event was given up.
+    Exhausted { event_seq: u64, tries: u32 },
+    /// An endpoint that was failing takes events again.
+    Recovered { failing_since: Timestamp },
+}
+
+impl EndpointReport {
+    /// The dotted public name.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            EndpointReport::Lagged { .. } => "endpoint.lagged",
+            EndpointReport::Failing { .. } => "attempt.failing",
+            EndpointReport::Exhausted { .. } => "attempt.exhausted",
+            EndpointReport::Recovered { .. } => "endpoint.recovered",
+        }
+    }
 }
 
 /// A header whose value only the operator's key opens: values are often credentials.
@@ -140,6 +198,8 @@ enum Setting {
     EnabledAt(Timestamp),
     Mode(DeliveryMode),
     Format(PayloadFormat),
+    Replay(ReplayJob),
+    RequestOrigin(String),
 }
 
 impl From<Endpoint> for Stored {
@@ -201,6 +261,8 @@ impl EndpointSettings {
         if self.format != PayloadFormat::default() {
             list.push(Setting::Format(self.format));
         }
+        list.extend(self.request_origin.map(Setting::RequestOrigin));
+        list.extend(self.replays.into_iter().map(Setting::Replay));
         list
     }
 
@@ -219,6 +281,8 @@ impl EndpointSettings {
                 Setting::EnabledAt(time) => settings.enabled_at = Some(time),
                 Setting::Mode(mode) => settings.mode = mode,
                 Setting::Format(format) => settings.format = format,
+                Setting::Replay(job) => settings.replays.push(job),
+                Setting::RequestOrigin(origin) => settings.request_origin = Some(origin),
             }
         }
         settings
@@ -238,6 +302,14 @@ impl Endpoint {
             older.clear();
         }
         self.previous_secret = Some((replaced, overlap_until));
+    }
+
+    /// The endpoint after a replay began or ended.
+    pub fn replay(&mut self, step: &ReplayStep) {
+        match step {
+            ReplayStep::Started(job) => self.settings.replays.push(job.clone()),
+            ReplayStep::Finished { id } => self.settings.replays.retain(|job| job.id != *id),
+        }
     }
 
     /// Replaced secrets that still sign at `now`, newest first.

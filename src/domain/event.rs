@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Timestamp;
 use super::command::{ItemDetails, ItemKey};
 pub use super::endpoint::Endpoint;
+use super::endpoint::{EndpointReport, ReplayStep};
 use super::id::{AppId, AssignmentId, BadgeId, EndpointId, ItemOrdinal, MemberId, MemberOrdinal};
 use super::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
 
@@ -178,6 +179,14 @@ pub enum Event {
     EndpointEnabled {
         endpoint: EndpointId,
     },
+    EndpointReported {
+        endpoint: EndpointId,
+        report: EndpointReport,
+    },
+    EndpointReplay {
+        endpoint: EndpointId,
+        step: ReplayStep,
+    },
 }
 
 impl Event {
@@ -204,12 +213,18 @@ impl Event {
             Event::EndpointDisabled { .. } => "endpoint.disabled",
             Event::EndpointUpdated { .. } => "endpoint.updated",
             Event::EndpointEnabled { .. } => "endpoint.enabled",
+            Event::EndpointReported { report, .. } => report.type_name(),
+            Event::EndpointReplay { step: ReplayStep::Started(_), .. } => "endpoint.replay_started",
+            Event::EndpointReplay { step: ReplayStep::Finished { .. }, .. } => {
+                "endpoint.replay_finished"
+            }
         }
     }
 
     /// Events about the plumbing itself; only a pattern that names them takes them.
     pub fn is_operational(&self) -> bool {
-        self.type_name().starts_with("endpoint.")
+        let name = self.type_name();
+        name.starts_with("endpoint.") || name.starts_with("attempt.")
     }
 
     /// The member whose own sequence this event advances.
@@ -236,7 +251,9 @@ impl Event {
             | Event::EndpointSecretRotated { .. }
             | Event::EndpointDisabled { .. }
             | Event::EndpointUpdated { .. }
-            | Event::EndpointEnabled { .. } => None,
+            | Event::EndpointEnabled { .. }
+            | Event::EndpointReported { .. }
+            | Event::EndpointReplay { .. } => None,
         }
     }
 

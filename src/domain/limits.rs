@@ -48,6 +48,8 @@ pub const CONDITION_PATH_BYTES_MAX: usize = 200;
 /// Values of one `$in`, and bytes of a condition's operand.
 pub const CONDITION_VALUES_MAX: usize = 100;
 pub const CONDITION_OPERAND_BYTES_MAX: usize = 4_096;
+/// The name of a host.
+pub const ORIGIN_BYTES_MAX: usize = 253;
 pub const ENDPOINT_RATE_PER_MINUTE_MAX: u32 = 600_000;
 /// Replaced secrets of an endpoint that may sign at the same time.
 pub const ENDPOINT_OLD_SECRETS_MAX: usize = 10;
@@ -90,6 +92,9 @@ pub const IMAGE_URL_BYTES_MAX: usize = 2_048;
 pub const ADDRESS_TEXT_BYTES_MAX: usize = 200;
 pub const CUSTOM_FIELD_KEY_BYTES_MAX: usize = 255;
 pub const CUSTOM_FIELD_VALUE_BYTES_MAX: usize = 8 * 1_024;
+/// Named consumers of the event log.
+pub const CONSUMERS_PER_SITE_MAX: usize = 100;
+pub const CONSUMER_NAME_BYTES_MAX: usize = 64;
 pub const EVENTS_PAGE_LIMIT_DEFAULT: usize = 100;
 
 /// Records that one turn may make; larger work is cut into slices.
@@ -271,6 +276,27 @@ pub const DELIVERY_RETRY_MS: [u64; 9] = [
     5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 50_400_000, 72_000_000,
     86_400_000,
 ];
+/// Failed tries after which the owner is told.
+pub const DELIVERY_TRIES_TO_TELL: u32 = 4;
+/// Attempts of an endpoint that are kept: so many chunks of so many lines, and no longer than this.
+pub const ATTEMPT_CHUNKS_MAX: u64 = 8;
+pub const ATTEMPT_CHUNK_LINES: usize = 64;
+pub const ATTEMPT_AGE_MS_MAX: i64 = 30 * 24 * 3_600 * 1_000;
+/// Attempts are stored this long after the first one that is not stored yet.
+pub const ATTEMPT_PERSIST_MS: i64 = 250;
+/// Reports of one dispatcher that wait for the site; more are counted and left out.
+pub const WEBHOOK_REPORTS_WAITING_MAX: usize = 256;
+/// Events that were given up and are kept in an endpoint's list; the oldest go first.
+pub const DEAD_LETTERS_MAX: usize = 1_000;
+/// Replays of one endpoint that are under way at once.
+pub const ENDPOINT_REPLAYS_MAX: usize = 10;
+/// Events that one replay may name one by one.
+pub const REPLAY_EVENTS_MAX: usize = 1_000;
+/// A replay reads on while fewer than this many events are set aside.
+pub const REPLAY_AHEAD: usize = 64;
+/// Records that a dry run, or a look at an endpoint's lag, goes through.
+pub const REPLAY_SCAN_MAX: usize = 100_000;
+pub const LAG_SCAN_MAX: usize = 10_000;
 pub const DELIVERY_RETRY_JITTER_PERMILLE_MAX: i64 = 200;
 /// The longest wait that a receiver may ask for.
 pub const DELIVERY_RETRY_AFTER_MS_MAX: u64 = 24 * 3_600_000;

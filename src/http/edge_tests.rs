@@ -15,9 +15,14 @@ use uuid::Uuid;
 use super::access::Access;
 use super::configure;
 use super::front::{EndpointSecret, Front, IssuedToken, RecordsFault, RecordsPage, Unready};
-use super::hook_front::{HookFront, HookFuture, KeyNeed, PublishedKey, Tried};
+use super::hook_front::{
+    Consumer, ConsumerStep, Consumers, Counted, DeliveryState, HookFront, HookFuture, KeyNeed,
+    ListedAttempt, PublishedKey, Tried,
+};
 use super::routes::table;
 use crate::actors::handle::{CallError, Caller, Role, SiteHandle};
+use crate::core::delivery::DeadLetter;
+use crate::domain::endpoint::Replayed;
 use crate::domain::event::Endpoint;
 use crate::domain::{AppId, EndpointId, KeyId, MemberId, SiteId, Timestamp, WrittenRecord};
 
@@ -86,6 +91,41 @@ impl HookFront for StoppedFront {
         Vec::new()
     }
     fn app_key(&self, _: SiteId, _: AppId, _: KeyNeed) -> HookFuture<Option<PublishedKey>> {
+        async { Err(CallError::Stopped) }.boxed_local()
+    }
+    fn ask_consent(&self, _: String, _: String) -> HookFuture<Result<Option<u32>, String>> {
+        async { Err(CallError::Stopped) }.boxed_local()
+    }
+    fn deliver_once(&self, _: SiteId, _: Arc<Endpoint>, _: u64) -> HookFuture<Option<Tried>> {
+        async { Err(CallError::Stopped) }.boxed_local()
+    }
+    fn delivery_state(&self, _: SiteId, _: Arc<Endpoint>) -> HookFuture<DeliveryState> {
+        async { Err(CallError::Stopped) }.boxed_local()
+    }
+    fn count_replay(&self, _: SiteId, _: Arc<Endpoint>, _: Replayed) -> HookFuture<Counted> {
+        async { Err(CallError::Stopped) }.boxed_local()
+    }
+    fn consumers(&self, _: SiteId) -> HookFuture<Consumers> {
+        async { Err(CallError::Stopped) }.boxed_local()
+    }
+    fn step_consumer(
+        &self,
+        _: SiteId,
+        _: String,
+        _: ConsumerStep,
+    ) -> HookFuture<Option<(Consumer, u64)>> {
+        async { Err(CallError::Stopped) }.boxed_local()
+    }
+    fn remove_consumer(&self, _: SiteId, _: String) -> HookFuture<Option<()>> {
+        async { Err(CallError::Stopped) }.boxed_local()
+    }
+    fn attempts(&self, _: SiteId, _: EndpointId) -> HookFuture<Vec<ListedAttempt>> {
+        async { Err(CallError::Stopped) }.boxed_local()
+    }
+    fn dead_letters(&self, _: SiteId, _: EndpointId) -> HookFuture<Vec<DeadLetter>> {
+        async { Err(CallError::Stopped) }.boxed_local()
+    }
+    fn forget_dead_letters(&self, _: SiteId, _: EndpointId, _: Vec<u64>) -> HookFuture<()> {
         async { Err(CallError::Stopped) }.boxed_local()
     }
     fn try_endpoint(&self, _: SiteId, _: Arc<Endpoint>, _: String) -> HookFuture<Option<Tried>> {

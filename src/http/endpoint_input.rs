@@ -14,7 +14,7 @@ use crate::domain::endpoint::{
 use crate::domain::limits::{
     APP_ID_BYTES_MAX, ENDPOINT_CHANNELS_MAX, ENDPOINT_DESCRIPTION_BYTES_MAX,
     ENDPOINT_HEADER_NAME_BYTES_MAX, ENDPOINT_HEADER_VALUE_BYTES_MAX, ENDPOINT_HEADERS_MAX,
-    ENDPOINT_RATE_PER_MINUTE_MAX, ENDPOINT_URL_BYTES_MAX,
+    ENDPOINT_RATE_PER_MINUTE_MAX, ENDPOINT_URL_BYTES_MAX, ORIGIN_BYTES_MAX,
 };
 use crate::domain::{AppId, EndpointId};
 
@@ -91,6 +91,7 @@ impl Wished {
         let channels = channels(&root.child("channels"), faults);
         let conditions = condition_input::read(&root.child("conditions"), faults);
         let headers = headers(&root.child("headers"), faults);
+        let origin = origin(&root.child("requestOrigin"), faults);
         let patch = EndpointPatch {
             url: None,
             event_types: is_named("eventTypes").then_some(event_types),
@@ -101,6 +102,7 @@ impl Wished {
             rate_per_minute: is_named("ratePerMinute").then_some(rate),
             mode: faults.choice(&root.child("mode"), MODES),
             format: None,
+            request_origin: is_named("requestOrigin").then_some(origin),
         };
         let format = format(call, root, faults)?;
         Ok(Wished { patch, headers: is_named("headers").then_some(headers), format })
@@ -128,6 +130,27 @@ impl Wished {
     }
 }
 
+/// Asks the receiver for its consent, where an origin is named that it has to agree to. The rate
+/// that it allows holds unless the caller named one.
+pub async fn consent(
+    call: &Call,
+    url: &str,
+    patch: &mut EndpointPatch,
+    known: Option<&str>,
+) -> Result<(), Problem> {
+    let named = patch.request_origin.as_ref().map(|origin| origin.as_deref());
+    let Some(origin) = named.unwrap_or(known) else { return Ok(()) };
+    let (url, origin) = (url.to_owned(), origin.to_owned());
+    match call.front.hooks().ask_consent(url, origin).await? {
+        Ok(Some(rate)) if patch.rate_per_minute.is_none() => {
+            patch.rate_per_minute = Some(Some(rate.min(ENDPOINT_RATE_PER_MINUTE_MAX)));
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+        Err(reason) => Err(Problem::field("requestOrigin", "NO_CONSENT", reason)),
+    }
+}
+
 /// What a new endpoint is told beside its address and its event types.
 pub fn settings(patch: EndpointPatch) -> EndpointSettings {
     EndpointSettings {
@@ -138,6 +161,7 @@ pub fn settings(patch: EndpointPatch) -> EndpointSettings {
         rate_per_minute: patch.rate_per_minute.flatten(),
         mode: patch.mode.unwrap_or_default(),
         format: patch.format.unwrap_or_default(),
+        request_origin: patch.request_origin.flatten(),
         ..EndpointSettings::default()
     }
 }
@@ -235,6 +259,15 @@ fn headers(node: &Node<'_>, faults: &mut Faults) -> Vec<(String, String)> {
         headers.push((lower, value.to_owned()));
     }
     headers
+}
+
+fn origin(node: &Node<'_>, faults: &mut Faults) -> Option<String> {
+    let origin = faults.text(node, ORIGIN_BYTES_MAX).filter(|origin| !origin.is_empty())?;
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
+    if !origin.bytes().all(good) {
+        faults.add(node, "FORMAT", "an origin is the name of a host");
+    }
+    Some(origin.to_ascii_lowercase())
 }
 
 fn name_fault(lower: &str) -> Option<&'static str> {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::call::{Call, Reply, unexpected};
-use super::endpoint_input::{Wished, receiver, settings};
+use super::endpoint_input::{Wished, consent, receiver, settings};
 use super::error::Problem;
 use super::fields::{Faults, Node};
 use super::page::Window;
-use super::shape_endpoint::shape;
+use super::shape_endpoint::{delivery, shape};
 use crate::core::query::{Outcome, Query, View};
 use crate::domain::command::NewEndpoint;
 use crate::domain::event::Endpoint;
@@ -31,6 +31,7 @@ pub async fn create(call: Call) -> Result<Reply, Problem> {
     let id = EndpointId::from(call.front.new_uuid());
     let secret = call.front.new_endpoint_secret(id);
     let mut patch = wished.sealed(&call, id).await?;
+    consent(&call, &url, &mut patch, None).await?;
     let event_types = patch.event_types.take().unwrap_or_default();
     let sealed_secret = secret.sealed;
     let new = NewEndpoint { id, url, event_types, sealed_secret, settings: settings(patch) };
@@ -50,6 +51,11 @@ pub async fn update(call: Call) -> Result<Reply, Problem> {
     let wished = Wished::read(&call, &root, &mut faults)?;
     faults.done()?;
     let mut patch = wished.sealed(&call, endpoint).await?;
+    if url.is_some() || patch.request_origin.is_some() {
+        let (_, known) = known(&call).await?;
+        let (url, origin) = (url.as_ref().unwrap_or(&known.url), &known.settings.request_origin);
+        consent(&call, url, &mut patch, origin.as_deref()).await?;
+    }
     patch.url = url;
     answer(&call, Command::UpdateEndpoint { endpoint, patch: Box::new(patch) }).await
 }
@@ -81,7 +87,11 @@ pub async fn rotate(call: Call) -> Result<Reply, Problem> {
 
 pub async fn get(call: Call) -> Result<Reply, Problem> {
     let (seq, endpoint) = known(&call).await?;
-    Reply::with_seq(seq, json!({"endpoint": shape(&endpoint, call.front.now())}))
+    let site = call.caller()?.site;
+    let state = call.front.hooks().delivery_state(site, endpoint.clone()).await?;
+    let mut shape = shape(&endpoint, call.front.now());
+    shape["delivery"] = delivery(&state);
+    Reply::with_seq(seq, json!({ "endpoint": shape }))
 }
 
 pub async fn delete(call: Call) -> Result<Reply, Problem> {
@@ -123,7 +133,7 @@ pub async fn try_out(call: Call) -> Result<Reply, Problem> {
     Reply::with_seq(seq, json!({"attempt": tried}))
 }
 
-async fn known(call: &Call) -> Result<(u64, Arc<Endpoint>), Problem> {
+pub async fn known(call: &Call) -> Result<(u64, Arc<Endpoint>), Problem> {
     let answer = call.ask(Query::Endpoint { id: endpoint_id(call)? }).await?;
     let View::Endpoint(endpoint) = answer.value else { return unexpected() };
     Ok((answer.seq, endpoint))

@@ -7,20 +7,23 @@ use serde_json::value::RawValue;
 
 use super::call::{Call, Reply};
 use super::error::Problem;
-use super::event_patterns;
 use super::fields::{Faults, Node};
 use super::front::RecordsFault;
+use super::{consumers, event_patterns};
 use crate::core::event_pattern::EventFilter;
 use crate::core::visibility::Audience;
-use crate::domain::limits::{EVENTS_PAGE_LIMIT_DEFAULT, EVENTS_PAGE_LIMIT_MAX, EVENTS_SCAN_MAX};
+use crate::domain::limits::{
+    CONSUMER_NAME_BYTES_MAX, EVENTS_PAGE_LIMIT_DEFAULT, EVENTS_PAGE_LIMIT_MAX, EVENTS_SCAN_MAX,
+};
 use crate::domain::{SiteId, WrittenRecord};
 use crate::wire::event::event_json;
 
-/// `GET /v1/events?after=&limit=&types=` answers `{events, next, hasMore, seq}`: ask again with
+/// `GET /v1/events?after=&limit=&types=` answers `{events, next, hasMore, seq}`, from `after` or
+/// from where the `consumer` stands: ask again with
 /// `after=next`. A page may be short, even empty, where few records are of the wanted types.
 pub async fn list(call: Call) -> Result<Reply, Problem> {
     let input = call.query()?;
-    let wish = Wish::read(&Node::root(&input))?;
+    let wish = Wish::read(&Node::root(&input))?.placed(&call).await?;
     let mut found = Found { next: wish.after, ..Found::default() };
     let mut scanned = 0;
     while found.events.len() < wish.limit && scanned < EVENTS_SCAN_MAX {
@@ -47,6 +50,7 @@ struct EventsBody {
 
 struct Wish {
     after: u64,
+    consumer: Option<String>,
     limit: usize,
     types: EventFilter,
 }
@@ -57,12 +61,25 @@ impl Wish {
         let after = faults.bounded(&root.child("after"), 0..=i64::MAX);
         let limit = faults.bounded(&root.child("limit"), 1..=EVENTS_PAGE_LIMIT_MAX as i64);
         let types = event_patterns::read(&root.child("types"), &mut faults);
+        let node = root.child("consumer");
+        let consumer = faults.text(&node, CONSUMER_NAME_BYTES_MAX).map(str::to_owned);
+        if consumer.is_some() && after.is_some() {
+            faults.add(&node, "ONE_OF", "name a consumer or a place, not both");
+        }
         faults.done()?;
         let types = EventFilter::parse(&types)
             .map_err(|error| Problem::field("types", "FORMAT", error.to_string()))?;
         let after = after.map_or(0, i64::unsigned_abs);
         let limit = limit.map_or(EVENTS_PAGE_LIMIT_DEFAULT, |limit| limit as usize);
-        Ok(Wish { after, limit, types })
+        Ok(Wish { after, consumer, limit, types })
+    }
+
+    /// The wish from where its consumer stands, if it names one.
+    async fn placed(self, call: &Call) -> Result<Wish, Problem> {
+        match &self.consumer {
+            Some(name) => Ok(Wish { after: consumers::place(call, name).await?, ..self }),
+            None => Ok(self),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::access::Access;
+use super::event_catalogue;
 use super::openapi_operations::{Described, OPERATIONS};
 use super::openapi_schemas;
 use super::router::is_parameter;
@@ -26,6 +27,7 @@ pub fn document() -> Value {
             "description": DESCRIPTION,
         },
         "paths": paths,
+        "webhooks": event_catalogue::webhooks(),
         "components": {
             "securitySchemes": {"credential": {
                 "type": "apiKey", "in": "header", "name": "Authorization",
@@ -77,7 +79,8 @@ fn parameters(row: &Row, described: Option<&Described>) -> Vec<Value> {
     let mut parameters = Vec::new();
     for name in row.path.split('/').filter(|segment| is_parameter(segment)) {
         let name = name.trim_matches(['{', '}']);
-        let kind = if matches!(name, "appId" | "itemId" | "file") { "string" } else { "uuid" };
+        let kind =
+            if matches!(name, "appId" | "itemId" | "file" | "name") { "string" } else { "uuid" };
         let schema = openapi_schemas::schema(kind);
         parameters.push(json!({"name": name, "in": "path", "required": true, "schema": schema}));
     }
@@ -126,7 +129,7 @@ fn responses(row: &Row, described: Option<&Described>) -> Value {
 
 /// The limits that a caller can run into, under their names.
 fn limit_values() -> Value {
-    json!({
+    let mut values = json!({
         "bodyBytesMax": limits::BODY_BYTES_MAX,
         "batchBodyBytesMax": limits::BATCH_BODY_BYTES_MAX,
         "batchLinesMax": limits::BATCH_LINES_MAX,
@@ -155,20 +158,30 @@ fn limit_values() -> Value {
         "producersPerAppMax": limits::PRODUCERS_PER_APP_MAX,
         "badgesPerSiteMax": limits::BADGES_PER_SITE_MAX,
         "badgesPerMemberMax": limits::BADGES_PER_MEMBER_MAX,
-        "endpointsPerSiteMax": limits::ENDPOINTS_PER_SITE_MAX,
-        "endpointEventTypesMax": limits::ENDPOINT_EVENT_TYPES_MAX,
-        "endpointHeadersMax": limits::ENDPOINT_HEADERS_MAX,
-        "endpointHeaderValueBytesMax": limits::ENDPOINT_HEADER_VALUE_BYTES_MAX,
-        "endpointChannelsMax": limits::ENDPOINT_CHANNELS_MAX,
-        "endpointConditionsMax": limits::ENDPOINT_CONDITIONS_MAX,
-        "conditionValuesMax": limits::CONDITION_VALUES_MAX,
-        "endpointRatePerMinuteMax": limits::ENDPOINT_RATE_PER_MINUTE_MAX,
-        "endpointOldSecretsMax": limits::ENDPOINT_OLD_SECRETS_MAX,
         "keysPerSiteMax": limits::KEYS_PER_SITE_MAX,
         "profileBytesMax": limits::PROFILE_BYTES_MAX,
         "contactEntriesMax": limits::CONTACT_ENTRIES_MAX,
         "customFieldsMax": limits::CUSTOM_FIELDS_MAX,
-    })
+    });
+    for (name, limit) in webhook_limits() {
+        values[name] = json!(limit);
+    }
+    values
+}
+
+fn webhook_limits() -> [(&'static str, usize); 10] {
+    [
+        ("consumersPerSiteMax", limits::CONSUMERS_PER_SITE_MAX),
+        ("endpointsPerSiteMax", limits::ENDPOINTS_PER_SITE_MAX),
+        ("endpointEventTypesMax", limits::ENDPOINT_EVENT_TYPES_MAX),
+        ("endpointHeadersMax", limits::ENDPOINT_HEADERS_MAX),
+        ("endpointHeaderValueBytesMax", limits::ENDPOINT_HEADER_VALUE_BYTES_MAX),
+        ("endpointChannelsMax", limits::ENDPOINT_CHANNELS_MAX),
+        ("endpointConditionsMax", limits::ENDPOINT_CONDITIONS_MAX),
+        ("conditionValuesMax", limits::CONDITION_VALUES_MAX),
+        ("endpointRatePerMinuteMax", limits::ENDPOINT_RATE_PER_MINUTE_MAX as usize),
+        ("endpointOldSecretsMax", limits::ENDPOINT_OLD_SECRETS_MAX),
+    ]
 }
 
 #[cfg(test)]

@@ -56,10 +56,12 @@ const ENDPOINT: &str = "endpoint: WebhookEndpoint, seq: seq";
 const NEW_ENDPOINT: &str = "endpoint: NewWebhookEndpoint, seq: seq";
 const ENDPOINT_INPUT: &str = "url?: url, eventTypes?: [string], description?: endpointText, \
     headers?: any, channels?: EndpointChannels, conditions?: any, ratePerMinute?: endpointRate, \
-    mode?: DeliveryMode, format?: PayloadFormat, appId?: string, badgeEvents?: BadgeEvents";
+    mode?: DeliveryMode, format?: PayloadFormat, appId?: string, badgeEvents?: BadgeEvents, \
+    requestOrigin?: hostName";
 const NEW_ENDPOINT_INPUT: &str = "url: url, eventTypes?: [string], description?: endpointText, \
     headers?: any, channels?: EndpointChannels, conditions?: any, ratePerMinute?: endpointRate, \
-    mode?: DeliveryMode, format?: PayloadFormat, appId?: string, badgeEvents?: BadgeEvents";
+    mode?: DeliveryMode, format?: PayloadFormat, appId?: string, badgeEvents?: BadgeEvents, \
+    requestOrigin?: hostName";
 const ASSIGNMENTS: &str = "badgeAssignments: [BadgeAssignment], pagingMetadata: PagingMetadata";
 
 pub const OPERATIONS: &[Described] = &[
@@ -196,9 +198,34 @@ pub const OPERATIONS: &[Described] = &[
         "Events",
         "Read the event log after a seq",
         reads(
-            "after?: seq, limit?: eventsLimit, types?: [string]",
+            "after?: seq, consumer?: string, limit?: eventsLimit, types?: [string]",
             "events: [Event], next: seq, hasMore: boolean, seq: seq",
         ),
+    ),
+    words(
+        "listEventConsumers",
+        "Events",
+        "Named consumers and where they stand",
+        reads("", "consumers: [Consumer], seq: seq"),
+    ),
+    words(
+        "putEventConsumer",
+        "Events",
+        "Make a consumer, or move one to a place in the log",
+        takes("after?: seq", "consumer: Consumer, seq: seq"),
+    ),
+    words("deleteEventConsumer", "Events", "Forget a consumer", reads("", "")),
+    words(
+        "ackEvents",
+        "Events",
+        "Everything up to this seq is done",
+        takes("seq: seq", "consumer: Consumer, seq: seq"),
+    ),
+    words(
+        "listEventTypes",
+        "Events",
+        "Every type of event with its JSON Schema and an example",
+        reads("", "eventTypes: [EventType]"),
     ),
     words(
         "createWebhookEndpoint",
@@ -243,6 +270,46 @@ pub const OPERATIONS: &[Described] = &[
         "Webhooks",
         "Send an example once, and tell how it went",
         takes("eventType?: string", "attempt: TriedDelivery, seq: seq"),
+    ),
+    words(
+        "listWebhookAttempts",
+        "Webhooks",
+        "The newest attempts of an endpoint, newest first",
+        reads(
+            "limit?: pageLimit, before?: integer, result?: AttemptResult, seq?: seq",
+            "attempts: [WebhookAttempt], next: any, seq: seq",
+        ),
+    ),
+    words(
+        "replayWebhookEvents",
+        "Webhooks",
+        "Send an event, what failed since a time, or a stretch of the log once more",
+        takes(
+            "eventSeq?: seq, failedSince?: time, range?: ReplayRange, dryRun?: boolean, url?: url",
+            "matching?: integer, capped?: boolean, dryRun?: boolean, replayId?: seq, \
+             attempt?: TriedDelivery, seq: seq",
+        ),
+    ),
+    words(
+        "listDeadLetters",
+        "Webhooks",
+        "Events that were given up",
+        reads(
+            "limit?: pageLimit, after?: seq",
+            "deadLetters: [DeadLetter], total: integer, next: any, seq: seq",
+        ),
+    ),
+    words(
+        "retryDeadLetters",
+        "Webhooks",
+        "Send what was given up once more; all, or the named",
+        takes("eventSeqs?: [seq]", "retried: integer, seq: seq"),
+    ),
+    words(
+        "purgeDeadLetters",
+        "Webhooks",
+        "Forget what was given up; all, or the named",
+        takes("eventSeqs?: [seq]", "purged: integer, seq: seq"),
     ),
     words(
         "getAppWebhookKeys",

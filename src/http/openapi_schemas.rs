@@ -103,12 +103,42 @@ const COMPONENTS: &[(&str, &str)] = &[
         "id: string, type: string, timestamp: time, siteId: uuid, memberId?: uuid, seq: seq, \
          memberSeq?: seq, data: any",
     ),
+    ("Origin", "CREATION|IMPORT|SIGN_UP"),
+    ("FieldChange", "field: string, old: any, new: any"),
+    (
+        "EventItem",
+        "appId: string, itemId: string, authorId?: uuid, type?: itemType, title?: itemTitle, \
+         url?: url",
+    ),
+    ("EventBadgeRule", "appId: string, key: counterKey, reaches: integer"),
+    ("AssignmentReason", "type: ReasonType, appId?: string, key?: counterKey, count?: integer"),
+    ("ReasonType", "ASSIGNED|RULE_REACHED|UNASSIGNED|BADGE_DELETED"),
+    ("EventEndpoint", "id: uuid, url: url, eventTypes: [string], createdDate: time"),
+    (
+        "EventType",
+        "type: string, description: string, operational: boolean, wireTypes: [string], \
+         schema: any, example: Event",
+    ),
+    ("Consumer", "name: string, after: seq, lagEvents: integer, updatedDate: time"),
     ("WebhookEndpoint", ENDPOINT),
     ("NewWebhookEndpoint", NEW_ENDPOINT),
     ("EndpointChannels", "memberIds?: [uuid], appIds?: [string], badgeIds?: [uuid]"),
     ("DeliveryMode", "parallel|fifo|fifo_by_member"),
     ("PayloadFormat", "standard|cloudevents|jwt"),
     ("BadgeEvents", "v4|v3"),
+    ("AttemptResult", "delivered|endpoint_fault|throttled|event_fault|gone"),
+    (
+        "WebhookAttempt",
+        "number: integer, eventId: string, eventSeq: seq, time: time, latencyMs: integer, \
+         result: AttemptResult, status: any, fault: any, response: any, nextTry: any",
+    ),
+    ("DeadLetter", "eventSeq: seq, tries: integer, givenUpDate: time, status: any"),
+    ("ReplayRange", "firstSeq?: seq, lastSeq?: seq, eventTypes?: [string], memberId?: uuid"),
+    (
+        "EndpointDelivery",
+        "cursor: seq, lagEvents: integer, lagCapped: boolean, lagSeconds: integer, \
+         parked: integer, deadLetters: integer, failingSince: any, heldUntil: any",
+    ),
     (
         "TriedDelivery",
         "eventId: string, eventType: string, delivered: boolean, status: any, fault: any, \
@@ -133,12 +163,34 @@ const ENDPOINT: &str = "id: uuid, url: url, eventTypes: [string], createdDate: t
          afterSeq: seq, disabled: boolean, disabledReason: any, previousSecretUntil: any, \
          oldSecrets: integer, description: any, headerNames: [string], channels: EndpointChannels, \
          conditions: any, ratePerMinute: any, mode: DeliveryMode, format: PayloadFormat, \
-         appId: any, badgeEvents: any";
+         appId: any, badgeEvents: any, requestOrigin: any, replays: [seq], \
+         delivery?: EndpointDelivery";
 const NEW_ENDPOINT: &str = "id: uuid, url: url, eventTypes: [string], createdDate: time, \
          afterSeq: seq, disabled: boolean, disabledReason: any, previousSecretUntil: any, \
          oldSecrets: integer, description: any, headerNames: [string], channels: EndpointChannels, \
          conditions: any, ratePerMinute: any, mode: DeliveryMode, format: PayloadFormat, \
-         appId: any, badgeEvents: any, secret: string";
+         appId: any, badgeEvents: any, requestOrigin: any, replays: [seq], \
+         secret: string";
+
+/// A schema that stands alone: what it refers to is put in its place.
+pub fn inlined(schema: Value) -> Value {
+    match schema {
+        Value::Object(fields) => {
+            let target = fields.get("$ref").and_then(|path| path.as_str()?.rsplit('/').next());
+            let component = target.and_then(|name| COMPONENTS.iter().find(|(n, _)| *n == name));
+            match component {
+                Some((_, shape)) if shape.contains('|') => enumeration(shape),
+                Some((_, shape)) => inlined(object(shape)),
+                None => {
+                    let inside = fields.into_iter().map(|(name, value)| (name, inlined(value)));
+                    Value::Object(inside.collect())
+                }
+            }
+        }
+        Value::Array(elements) => Value::Array(elements.into_iter().map(inlined).collect()),
+        plain => plain,
+    }
+}
 
 /// All components, by name.
 pub fn all() -> Value {
@@ -192,6 +244,7 @@ fn scalar(kind: &str) -> Value {
     match kind {
         "uuid" => json!({"type": "string", "format": "uuid"}),
         "uuidOrNull" => json!({"type": ["string", "null"], "format": "uuid"}),
+        "seqOrNull" => json!({"type": ["integer", "null"], "format": "int64", "minimum": 0}),
         "time" => json!({"type": "string", "format": "date-time"}),
         "integer" => json!({"type": "integer", "format": "int64"}),
         "seq" => json!({"type": "integer", "format": "int64", "minimum": 0}),
@@ -219,6 +272,7 @@ fn scalar(kind: &str) -> Value {
         "gracePeriod" => json!({
             "type": "integer", "minimum": 0, "maximum": limits::SECRET_OVERLAP_SECONDS_MAX,
         }),
+        "hostName" => json!({"type": ["string", "null"], "maxLength": limits::ORIGIN_BYTES_MAX}),
         "cursor" => text(limits::CURSOR_BYTES_MAX),
         "pageLimit" => {
             json!({"type": "integer", "minimum": 1, "maximum": limits::PAGE_LIMIT_MAX})

@@ -8,8 +8,9 @@ use super::access::Access::{self, Anyone, Keys, KeysOrSelf, Member, Owner, Publi
 use super::call::{Answering, Call, Reply};
 use super::error::Problem;
 use super::{
-    app_keys, assignments, badges, connections, counters, endpoints, events, followers, health,
-    imports, ingest, items, likes, members, tokens, ui,
+    app_keys, assignments, attempts, badges, connections, consumers, counters, endpoints,
+    event_catalogue, events, followers, health, imports, ingest, items, likes, members, replays,
+    tokens, ui,
 };
 use crate::domain::limits::{BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX};
 
@@ -67,9 +68,9 @@ pub fn table() -> Vec<Row> {
             post("/members/import", Owner, "importMembers", imports::members).batch(),
             post("/follows/import", Owner, "importFollows", imports::follows).batch(),
             post("/member-tokens", Owner, "createMemberToken", tokens::create),
-            get("/events", Owner, "listEvents", events::list),
             get("/apps/{appId}/webhook-keys", Keys, "getAppWebhookKeys", app_keys::get),
         ]),
+        event_log(),
         webhooks(),
         under("", Alias::None, vec![
             get("/livez", Public, "livez", health::live),
@@ -81,6 +82,19 @@ pub fn table() -> Vec<Row> {
         ]),
     ];
     groups.into_iter().flatten().collect()
+}
+
+/// The event log, and what is in it.
+#[rustfmt::skip]
+fn event_log() -> Vec<Row> {
+    under("/v1", Alias::None, vec![
+        get("/events", Owner, "listEvents", events::list),
+        get("/events/consumers", Owner, "listEventConsumers", consumers::list),
+        put("/events/consumers/{name}", Owner, "putEventConsumer", consumers::put),
+        delete("/events/consumers/{name}", Owner, "deleteEventConsumer", consumers::delete),
+        post("/events/consumers/{name}/ack", Owner, "ackEvents", consumers::acknowledge),
+        get("/event-types", Anyone, "listEventTypes", event_catalogue::list),
+    ])
 }
 
 /// Deliveries to endpoints.
@@ -95,6 +109,11 @@ fn webhooks() -> Vec<Row> {
         post("/{endpointId}/enable", Owner, "enableWebhookEndpoint", endpoints::enable),
         post("/{endpointId}/disable", Owner, "disableWebhookEndpoint", endpoints::disable),
         post("/{endpointId}/test", Owner, "testWebhookEndpoint", endpoints::try_out),
+        get("/{endpointId}/attempts", Owner, "listWebhookAttempts", attempts::list),
+        post("/{endpointId}/replay", Owner, "replayWebhookEvents", replays::replay),
+        get("/{endpointId}/dead-letters", Owner, "listDeadLetters", attempts::dead_letters),
+        post("/{endpointId}/dead-letters/retry", Owner, "retryDeadLetters", attempts::retry),
+        post("/{endpointId}/dead-letters/purge", Owner, "purgeDeadLetters", attempts::purge),
         post("/{endpointId}/rotate", Owner, "rotateWebhookEndpoint", endpoints::rotate),
     ])
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::condition_input;
 use super::endpoint_input::{BADGE_WIRES, MODES, format_name};
+use super::hook_front::DeliveryState;
 use crate::domain::Timestamp;
 use crate::domain::endpoint::{EndpointChannel, PayloadFormat};
 use crate::domain::event::Endpoint;
@@ -36,6 +37,22 @@ pub fn shape(endpoint: &Endpoint, now: Timestamp) -> Value {
         "format": format_name(&settings.format),
         "appId": app_id,
         "badgeEvents": badge_events,
+        "requestOrigin": settings.request_origin,
+        "replays": settings.replays.iter().map(|job| job.id).collect::<Vec<u64>>(),
+    })
+}
+
+/// How far its deliveries are.
+pub fn delivery(state: &DeliveryState) -> Value {
+    json!({
+        "cursor": state.cursor,
+        "lagEvents": state.pending,
+        "lagCapped": state.pending_capped,
+        "lagSeconds": state.lag_seconds,
+        "parked": state.parked,
+        "deadLetters": state.dead_letters,
+        "failingSince": state.failing_since.map(WireTime),
+        "heldUntil": state.held_until.map(WireTime),
     })
 }
 

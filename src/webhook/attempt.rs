@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::bounds::Place;
 use super::client::{Called, Connection, Post};
+use super::once::snippet;
 use super::port::{EventBody, Ports};
 use super::receiver::Receiver;
 use super::signature::{Message, sign};
@@ -33,9 +34,21 @@ pub(super) struct Ended {
 }
 
 pub(super) enum Fate {
-    Tried(AttemptResult),
+    Tried(Told),
     /// Retention took the event before it could be tried again.
     Lost,
+}
+
+/// One try, as it is judged and written down.
+pub(super) struct Told {
+    pub at: Timestamp,
+    pub latency_ms: u32,
+    pub result: AttemptResult,
+    pub status: Option<u16>,
+    /// Why nobody answered.
+    pub fault: Option<String>,
+    /// The first part of an answer that was not the wished one.
+    pub snippet: Option<String>,
 }
 
 pub(super) async fn attempt(attempting: Attempting) -> Ended {
@@ -47,12 +60,31 @@ pub(super) async fn attempt(attempting: Attempting) -> Ended {
     let Some(body) = body else {
         return Ended { seq, fate: Fate::Lost, connection: kept };
     };
-    let started = Instant::now();
-    let called = ports.client.post(signed(&receiver, body, (ports.clock)()), kept).await;
+    let (started, at) = (Instant::now(), (ports.clock)());
+    let called = ports.client.post(signed(&receiver, body, at), kept).await;
     let result = judge(&called, &receiver, seq);
     metrics::histogram!("webhook_attempt_seconds").record(started.elapsed().as_secs_f64());
     metrics::counter!("webhook_attempts_total", "result" => name_of(result)).increment(1);
-    Ended { seq, fate: Fate::Tried(result), connection: called.connection }
+    let latency_ms = started.elapsed().as_millis() as u32;
+    let told = told(&called, Told { latency_ms, ..Told::new(at, result) });
+    Ended { seq, fate: Fate::Tried(told), connection: called.connection }
+}
+
+impl Told {
+    fn new(at: Timestamp, result: AttemptResult) -> Told {
+        Told { at, latency_ms: 0, result, status: None, fault: None, snippet: None }
+    }
+}
+
+fn told(called: &Called, told: Told) -> Told {
+    match &called.answer {
+        Ok(answer) => {
+            let is_wished = told.result == AttemptResult::Delivered;
+            let snippet = (!is_wished).then(|| snippet(&answer.body));
+            Told { status: Some(answer.status), snippet, ..told }
+        }
+        Err(fault) => Told { fault: Some(fault.to_string()), ..told },
+    }
 }
 
 /// The timestamp and with it the signature are of this try; id and body are of the event.

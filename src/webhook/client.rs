@@ -4,6 +4,7 @@
 
 mod connection;
 mod dial;
+mod handshake;
 mod retry_after;
 
 use std::future::Future;
@@ -26,6 +27,7 @@ use crate::domain::{Timestamp, limits};
 pub use connection::Connection;
 use connection::Connector;
 pub use dial::{DialFuture, Dialer, TcpDialer, Wire};
+pub use handshake::{Consent, REQUEST_ORIGIN};
 
 const USER_AGENT: &str = concat!("guildhall/", env!("CARGO_PKG_VERSION"));
 

@@ -3,10 +3,12 @@
 
 mod flights;
 mod reading;
+mod replaying;
 mod sending;
 mod state;
+mod telling;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,9 +22,9 @@ use super::client::Connection;
 use super::port::{EventBody, PortError, Ports};
 use super::receiver::Receiver;
 use crate::core::delivery::{
-    Attempt, Delivery, DisableReason, Due, Jitter, Phase, Progress, Wanted,
+    Attempt, AttemptLog, Delivery, DisableReason, Due, Jitter, Phase, Progress, Skipped, Wanted,
 };
-use crate::domain::endpoint::PayloadFormat;
+use crate::domain::endpoint::{EndpointReport, PayloadFormat};
 use crate::domain::{EndpointId, Timestamp, WrittenRecord, limits};
 
 use flights::{Flights, Landing};
@@ -47,6 +49,7 @@ pub struct Start {
     /// The site's own share of what all deliveries take up.
     pub bounds: Arc<SiteBounds>,
     pub progress: Progress,
+    pub attempts: AttemptLog,
     /// The newest of it counts for every try.
     pub receiver: watch::Receiver<Arc<Receiver>>,
     /// There is something to read up to and with this seq. A flag, not a queue.
@@ -82,6 +85,16 @@ pub struct Dispatcher {
     /// Nothing to read when it was last looked for: the next wish to read is news.
     starved: bool,
     storing: Busy,
+    attempts: AttemptLog,
+    storing_attempts: Busy,
+    /// Events given up that are being written down.
+    keeping: usize,
+    /// Of the newest answer.
+    last_status: Option<u16>,
+    reports: telling::Reports,
+    replaying: Busy,
+    /// Replays that are done here; the site may not know yet.
+    replays_ended: BTreeSet<u64>,
     ending: Ending,
     /// When the machine is asked again, whatever happens.
     alarm: Option<(Timestamp, SpawnHandle)>,
@@ -89,8 +102,9 @@ pub struct Dispatcher {
     lag_told: u64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Busy {
+    #[default]
     No,
     Yes,
 }
@@ -128,6 +142,13 @@ impl Dispatcher {
             reading: Busy::No,
             starved: true,
             storing: Busy::No,
+            attempts: start.attempts,
+            storing_attempts: Busy::No,
+            keeping: 0,
+            last_status: None,
+            reports: telling::Reports::default(),
+            replaying: Busy::No,
+            replays_ended: BTreeSet::new(),
             ending: Ending::No,
             alarm: None,
             idle_alarm: None,
@@ -143,14 +164,13 @@ impl Dispatcher {
     fn turn(&mut self, ctx: &mut Context<Self>) {
         let now = self.now();
         self.obey();
+        self.replay_on(ctx);
         let actions = self.delivery.tick(now);
         self.ready.extend(actions.send);
         self.rest_if_held();
         self.send_ready(ctx);
-        for seq in actions.exhausted {
-            let endpoint = self.endpoint;
-            tracing::warn!(%endpoint, seq, "endpoint {endpoint} never took event {seq}");
-        }
+        self.give_up(&actions.exhausted, ctx);
+        self.tell(actions.notices, ctx);
         if let Some(after) = actions.read_after {
             self.read(after, ctx);
         }
@@ -160,7 +180,9 @@ impl Dispatcher {
         if let Some(reason) = actions.disable {
             self.disable(reason, ctx);
         }
-        self.set_alarm(actions.wake_at, now, ctx);
+        self.store_attempts(ctx);
+        let wakes = actions.wake_at.into_iter().chain(self.attempts_due_at());
+        self.set_alarm(wakes.min(), now, ctx);
         self.set_idle_alarm(ctx);
         self.tell_lag();
         self.end_if_drained(ctx);
@@ -232,7 +254,7 @@ impl Dispatcher {
     }
 
     fn end_if_drained(&mut self, ctx: &mut Context<Self>) {
-        let resting = self.storing == Busy::No;
+        let resting = self.storing == Busy::No && self.all_is_told();
         match self.ending {
             Ending::Draining if self.delivery.in_flight() == 0 && resting => {
                 self.ending = Ending::Storing;
@@ -243,9 +265,15 @@ impl Dispatcher {
         }
     }
 
+    fn is_ending(&self) -> bool {
+        self.ending != Ending::No
+    }
+
     fn is_idle(&self) -> bool {
         let caught_up = self.delivery.cursor() >= *self.wanted.borrow();
-        caught_up && self.delivery.is_idle() && self.storing == Busy::No
+        let is_replaying = !self.receiver.borrow().replays.is_empty();
+        let all_stored = self.storing == Busy::No && self.all_is_told();
+        caught_up && self.delivery.is_idle() && all_stored && !is_replaying
     }
 
     fn set_idle_alarm(&mut self, ctx: &mut Context<Self>) {
@@ -298,7 +326,8 @@ impl Actor for Dispatcher {
 /// The site lets go of the other end when the endpoint is no more, which ends the dispatcher.
 impl StreamHandler<Woken> for Dispatcher {
     fn handle(&mut self, _: Woken, ctx: &mut Context<Self>) {
-        if self.starved {
+        // A change of the endpoint may begin a replay.
+        if self.starved || self.receiver.has_changed().unwrap_or(false) {
             self.turn(ctx);
         }
     }

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use super::bounds::Bounds;
 use super::client::Client;
 use super::vault::Vault;
-use crate::core::delivery::{DeliverySettings, Progress};
-use crate::domain::endpoint::PayloadFormat;
+use crate::core::delivery::{AttemptChunk, DeadLetter, DeliverySettings, Progress, StoredAttempts};
+use crate::domain::endpoint::{EndpointReport, PayloadFormat};
 use crate::domain::event::Endpoint;
 use crate::domain::{EndpointId, Record, Timestamp, WrittenRecord};
 
@@ -45,6 +45,17 @@ pub trait ProgressStore: Send + Sync {
     fn store(&self, entries: Vec<ProgressEntry>) -> PortFuture<'_, ()>;
 }
 
+/// Where attempts are written down, and what was given up. Losing the newest loses nothing else.
+pub trait AttemptStore: Send + Sync {
+    /// The newest chunk.
+    fn last(&self, endpoint: EndpointId) -> PortFuture<'_, Option<AttemptChunk>>;
+    fn store(&self, endpoint: EndpointId, attempts: StoredAttempts) -> PortFuture<'_, ()>;
+    /// Keeps events that were given up, for as long as there is room.
+    fn give_up(&self, endpoint: EndpointId, letters: Vec<DeadLetter>) -> PortFuture<'_, ()>;
+    /// All of an endpoint that is gone.
+    fn forget(&self, endpoint: EndpointId) -> PortFuture<'_, ()>;
+}
+
 /// All endpoints of a site, as of a seq.
 #[derive(Clone, Debug)]
 pub struct Listed {
@@ -55,6 +66,10 @@ pub struct Listed {
 /// The site's own view of its endpoints.
 pub trait EndpointSource: Send + Sync {
     fn list(&self) -> PortFuture<'_, Listed>;
+    /// Tells the owner, in the log.
+    fn report(&self, endpoint: EndpointId, report: EndpointReport) -> PortFuture<'_, ()>;
+    /// A replay is done.
+    fn finish_replay(&self, endpoint: EndpointId, id: u64) -> PortFuture<'_, ()>;
     /// Already disabled or deleted is as good.
     fn disable(&self, endpoint: EndpointId, reason: &'static str) -> PortFuture<'_, ()>;
 }
@@ -81,6 +96,7 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Ports {
     pub records: Arc<dyn RecordSource>,
     pub progress: Arc<dyn ProgressStore>,
+    pub attempts: Arc<dyn AttemptStore>,
     pub endpoints: Arc<dyn EndpointSource>,
     pub body_of: BodyOf,
     pub client: Client,

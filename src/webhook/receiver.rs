@@ -8,6 +8,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use thiserror::Error;
 
 use super::app_key::{AppKey, AppKeyError, Signer};
+use super::client::REQUEST_ORIGIN;
 use super::condition::Asked;
 use super::guard::{GuardError, Target};
 use super::port::{BodyOf, EventBody};
@@ -16,7 +17,9 @@ use super::vault::{Vault, VaultError};
 use crate::core::delivery::Wanted;
 use crate::core::event_channels::carries;
 use crate::core::event_pattern::{EventFilter, PatternError};
-use crate::domain::endpoint::{DeliveryMode, EndpointChannel, PayloadFormat};
+use crate::domain::endpoint::{
+    DeliveryMode, EndpointChannel, PayloadFormat, ReplayJob, ReplayStep,
+};
 use crate::domain::event::{Endpoint, Event};
 use crate::domain::{AppId, EndpointId, Record, Timestamp};
 
@@ -48,6 +51,7 @@ pub struct Receiver {
     pub rate_per_minute: Option<u32>,
     /// Sent along with every delivery.
     pub headers: HeaderMap,
+    pub replays: Vec<ReplayJob>,
     channels: Vec<EndpointChannel>,
     conditions: Vec<Asked>,
     secret: Secret,
@@ -70,6 +74,7 @@ impl Receiver {
             format: settings.format.clone(),
             rate_per_minute: settings.rate_per_minute,
             headers: headers(endpoint, vault)?,
+            replays: settings.replays.clone(),
             channels: settings.channels.clone(),
             conditions: conditions.ok_or(ReceiverError::Condition)?,
             secret: vault.open(id, &endpoint.sealed_secret)?,
@@ -135,6 +140,10 @@ fn headers(endpoint: &Endpoint, vault: &Vault) -> Result<HeaderMap, ReceiverErro
         value.set_sensitive(true);
         headers.append(name, value);
     }
+    if let Some(origin) = &endpoint.settings.request_origin {
+        let value = HeaderValue::from_str(origin).map_err(|_| ReceiverError::Header)?;
+        headers.insert(REQUEST_ORIGIN, value);
+    }
     Ok(headers)
 }
 
@@ -170,12 +179,26 @@ pub fn followed(endpoint: &Endpoint, change: &EndpointChange<'_>) -> Option<Endp
         EndpointChange::Disabled { reason, .. } if endpoint.disabled.is_none() => {
             Some(Endpoint { disabled: Some((*reason).to_owned()), ..endpoint.clone() })
         }
+        EndpointChange::Replay { step, .. } if !is_known(endpoint, step) => {
+            let mut replaying = endpoint.clone();
+            replaying.replay(step);
+            Some(replaying)
+        }
         EndpointChange::Created(_)
         | EndpointChange::Updated(_)
+        | EndpointChange::Replay { .. }
         | EndpointChange::Deleted(_)
         | EndpointChange::Enabled { .. }
         | EndpointChange::Rotated { .. }
         | EndpointChange::Disabled { .. } => None,
+    }
+}
+
+fn is_known(endpoint: &Endpoint, step: &ReplayStep) -> bool {
+    let known = |id: u64| endpoint.settings.replays.iter().any(|job| job.id == id);
+    match step {
+        ReplayStep::Started(job) => known(job.id),
+        ReplayStep::Finished { id } => !known(*id),
     }
 }
 
@@ -199,6 +222,10 @@ pub enum EndpointChange<'a> {
         endpoint: EndpointId,
         at: Timestamp,
     },
+    Replay {
+        endpoint: EndpointId,
+        step: &'a ReplayStep,
+    },
 }
 
 impl EndpointChange<'_> {
@@ -207,6 +234,9 @@ impl EndpointChange<'_> {
         match event {
             Event::EndpointCreated { endpoint } => Some(EndpointChange::Created(endpoint)),
             Event::EndpointUpdated { endpoint } => Some(EndpointChange::Updated(endpoint)),
+            Event::EndpointReplay { endpoint, step } => {
+                Some(EndpointChange::Replay { endpoint: *endpoint, step })
+            }
             Event::EndpointEnabled { endpoint } => {
                 Some(EndpointChange::Enabled { endpoint: *endpoint, at })
             }
@@ -235,7 +265,8 @@ impl EndpointChange<'_> {
             | Event::BadgeUpdated { .. }
             | Event::BadgeDeleted { .. }
             | Event::BadgeAssigned { .. }
-            | Event::BadgeUnassigned { .. } => None,
+            | Event::BadgeUnassigned { .. }
+            | Event::EndpointReported { .. } => None,
         }
     }
 }

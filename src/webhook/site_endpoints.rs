@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::port::{EndpointSource, Listed, PortError, PortFuture};
 use crate::actors::handle::{CallError, SiteHandle};
 use crate::core::query::{Page, PageStart, Query, View};
+use crate::domain::endpoint::EndpointReport;
 use crate::domain::event::Endpoint;
 use crate::domain::{Command, EndpointId, limits};
 
@@ -69,9 +70,22 @@ impl EndpointSource for SiteEndpoints {
         Box::pin(self.all())
     }
 
+    fn report(&self, endpoint: EndpointId, report: EndpointReport) -> PortFuture<'_, ()> {
+        self.tell(Command::ReportEndpoint { endpoint, report })
+    }
+
+    fn finish_replay(&self, endpoint: EndpointId, id: u64) -> PortFuture<'_, ()> {
+        self.tell(Command::FinishReplay { endpoint, id })
+    }
+
     fn disable(&self, endpoint: EndpointId, reason: &'static str) -> PortFuture<'_, ()> {
+        self.tell(Command::DisableEndpoint { endpoint, reason: reason.to_owned() })
+    }
+}
+
+impl SiteEndpoints {
+    fn tell(&self, command: Command) -> PortFuture<'_, ()> {
         Box::pin(async move {
-            let command = Command::DisableEndpoint { endpoint, reason: reason.to_owned() };
             match self.site.command(command).await {
                 // A refusal means that it is gone or was disabled meanwhile.
                 Ok(_) | Err(CallError::Refused(_)) => Ok(()),

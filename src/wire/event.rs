@@ -9,16 +9,17 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::badge::BadgeBody;
+use super::endpoint_event::{EndpointData, endpoint_data};
 use super::member::{Fieldset, MemberBody, member_json};
 use super::time::WireTime;
 pub use crate::core::visibility::Audience;
 use crate::core::visibility::sees;
 use crate::domain::command::{ItemDetails, ItemKey};
 use crate::domain::event::{
-    AssignmentReason, Badge, BadgeRule, Endpoint, FieldChange, MemberFacts, MemberOrigin, Record,
+    AssignmentReason, Badge, BadgeRule, FieldChange, MemberFacts, MemberOrigin, Record,
     UnassignmentReason,
 };
-use crate::domain::{AssignmentId, BadgeId, EndpointId, Event, MemberId, SiteId};
+use crate::domain::{AssignmentId, BadgeId, Event, MemberId, SiteId};
 
 /// Whose journal a record is from: the site, and the incarnation that numbered it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,8 +105,7 @@ pub(super) enum Data<'a> {
     Badge(BadgeData<'a>),
     BadgeDeleted(BadgeDeletedData),
     Assignment(AssignmentData<'a>),
-    Endpoint { endpoint: EndpointBody<'a> },
-    EndpointChange(EndpointChangeData<'a>),
+    Endpoint(EndpointData<'a>),
 }
 
 #[derive(Serialize)]
@@ -213,26 +213,6 @@ enum ReasonBody<'a> {
     BadgeDeleted,
 }
 
-/// An endpoint without its secrets.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct EndpointBody<'a> {
-    id: EndpointId,
-    url: &'a str,
-    event_types: &'a [String],
-    created_date: WireTime,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct EndpointChangeData<'a> {
-    endpoint_id: EndpointId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    overlap_until: Option<WireTime>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-}
-
 /// Who looks, and at whose channel.
 #[derive(Clone, Copy)]
 struct Gaze {
@@ -310,48 +290,17 @@ fn data(event: &Event, gaze: Gaze) -> Option<Data<'_>> {
         | Event::EndpointSecretRotated { .. }
         | Event::EndpointDisabled { .. }
         | Event::EndpointUpdated { .. }
-        | Event::EndpointEnabled { .. } => return endpoint_data(event, gaze),
+        | Event::EndpointEnabled { .. }
+        | Event::EndpointReported { .. }
+        | Event::EndpointReplay { .. } => return plumbing(event, gaze),
     };
     Some(data)
 }
 
 /// What the owner sees of the plumbing; nobody else sees anything.
-fn endpoint_data(event: &Event, gaze: Gaze) -> Option<Data<'_>> {
-    if gaze.audience != Audience::App {
-        return None;
-    }
-    let change =
-        |endpoint_id| EndpointChangeData { endpoint_id, overlap_until: None, reason: None };
-    match event {
-        Event::EndpointCreated { endpoint } | Event::EndpointUpdated { endpoint } => {
-            Some(Data::Endpoint { endpoint: endpoint_body(endpoint) })
-        }
-        Event::EndpointDeleted { endpoint } | Event::EndpointEnabled { endpoint } => {
-            Some(Data::EndpointChange(change(*endpoint)))
-        }
-        Event::EndpointSecretRotated { endpoint, overlap_until, sealed_secret: _ } => {
-            let overlap_until = Some(WireTime(*overlap_until));
-            Some(Data::EndpointChange(EndpointChangeData { overlap_until, ..change(*endpoint) }))
-        }
-        Event::EndpointDisabled { endpoint, reason } => {
-            let reason = Some(reason.as_str());
-            Some(Data::EndpointChange(EndpointChangeData { reason, ..change(*endpoint) }))
-        }
-        Event::MemberCreated { .. }
-        | Event::MemberUpdated { .. }
-        | Event::FollowCreated { .. }
-        | Event::FollowDeleted { .. }
-        | Event::ItemCreated { .. }
-        | Event::ItemUpdated { .. }
-        | Event::ItemLiked { .. }
-        | Event::ItemUnliked { .. }
-        | Event::CounterUpdated { .. }
-        | Event::BadgeCreated { .. }
-        | Event::BadgeUpdated { .. }
-        | Event::BadgeDeleted { .. }
-        | Event::BadgeAssigned { .. }
-        | Event::BadgeUnassigned { .. } => None,
-    }
+fn plumbing(event: &Event, gaze: Gaze) -> Option<Data<'_>> {
+    let is_owner = gaze.audience == Audience::App;
+    is_owner.then(|| endpoint_data(event).map(Data::Endpoint)).flatten()
 }
 
 fn member_data<'a>(
@@ -453,14 +402,5 @@ fn unassignment_reason<'a>(reason: UnassignmentReason) -> ReasonBody<'a> {
     match reason {
         UnassignmentReason::Unassigned => ReasonBody::Unassigned,
         UnassignmentReason::BadgeDeleted => ReasonBody::BadgeDeleted,
-    }
-}
-
-fn endpoint_body(endpoint: &Endpoint) -> EndpointBody<'_> {
-    EndpointBody {
-        id: endpoint.id,
-        url: &endpoint.url,
-        event_types: &endpoint.event_types,
-        created_date: WireTime(endpoint.created_at),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::batch::Touches;
 use crate::domain::command::{ItemDetails, ItemKey};
-use crate::domain::endpoint::EndpointSettings;
+use crate::domain::endpoint::{EndpointReport, EndpointSettings, ReplayJob, ReplayStep, Replayed};
 use crate::domain::event::{
     AssignmentReason, Badge, BadgeIcon, BadgeRule, Endpoint, FieldChange, MemberFacts,
     MemberOrigin, UnassignmentReason,
@@ -21,7 +21,7 @@ const BOB: MemberId = MemberId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0
 const BADGE: BadgeId = BadgeId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0003);
 const ASSIGNMENT: AssignmentId = AssignmentId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0004);
 const ENDPOINT: EndpointId = EndpointId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0005);
-const TIME: Timestamp = Timestamp::from_unix_ms(1_767_323_045_678);
+pub const TIME: Timestamp = Timestamp::from_unix_ms(1_767_323_045_678);
 
 /// An example of each event, every type once.
 pub fn events() -> Vec<Event> {
@@ -178,7 +178,7 @@ fn endpoints() -> Vec<Event> {
         disabled: None,
         settings: EndpointSettings::default(),
     });
-    vec![
+    let mut events = vec![
         Event::EndpointCreated { endpoint: endpoint.clone() },
         Event::EndpointUpdated { endpoint },
         Event::EndpointDeleted { endpoint: ENDPOINT },
@@ -192,5 +192,23 @@ fn endpoints() -> Vec<Event> {
             reason: "the receiver answered 410 Gone".to_owned(),
         },
         Event::EndpointEnabled { endpoint: ENDPOINT },
-    ]
+    ];
+    let range = Replayed::Range {
+        first_seq: 100,
+        last_seq: 200,
+        event_types: vec!["follow.*".to_owned()],
+        member: None,
+    };
+    let steps =
+        [ReplayStep::Started(ReplayJob { id: 301, what: range }), ReplayStep::Finished { id: 301 }];
+    let endpoint = ENDPOINT;
+    events.extend(steps.map(|step| Event::EndpointReplay { endpoint, step }));
+    let reports = [
+        EndpointReport::Lagged { first_seq: 100, last_seq: 200 },
+        EndpointReport::Failing { event_seq: 201, tries: 4 },
+        EndpointReport::Exhausted { event_seq: 201, tries: 10 },
+        EndpointReport::Recovered { failing_since: TIME },
+    ];
+    events.extend(reports.map(|report| Event::EndpointReported { endpoint, report }));
+    events
 }

@@ -44,6 +44,12 @@ pub fn jwt_claims(record: &Record, source: EventSource, badges: BadgeWire) -> Op
     Some(json!({"data": outer.to_string(), "iat": issued_at, "iss": "guildhall"}))
 }
 
+/// The wire's name for an event of this kind, where it has one.
+pub fn jwt_type(record: &Record, badges: BadgeWire) -> Option<String> {
+    let named = named(&record.event, badges)?;
+    Some(format!("{}_{}", named.entity_fqdn, named.slug))
+}
+
 const MEMBER: &str = "wix.members.v1.member";
 const FOLLOW: &str = "wix.members.v3.follow";
 const BADGE: &str = "wix.badges.v4.badge";
@@ -96,7 +102,9 @@ fn named(event: &Event, badges: BadgeWire) -> Option<Named> {
         | Event::EndpointSecretRotated { .. }
         | Event::EndpointDisabled { .. }
         | Event::EndpointUpdated { .. }
-        | Event::EndpointEnabled { .. } => return None,
+        | Event::EndpointEnabled { .. }
+        | Event::EndpointReported { .. }
+        | Event::EndpointReplay { .. } => return None,
     };
     Some(named)
 }

@@ -6,6 +6,7 @@
 
 pub mod badge;
 pub mod cloud_event;
+pub mod endpoint_event;
 pub mod event;
 pub mod example;
 pub mod ingest;

@@ -27,6 +27,13 @@ impl Site {
         Site { server: desk.start(), _desk: desk }
     }
 
+    /// The same site after its server ended in good order and began again.
+    pub fn restarted(self) -> Site {
+        let Site { server, _desk: desk } = self;
+        server.terminate();
+        Site { server: desk.start(), _desk: desk }
+    }
+
     /// Status and body of one request with the owner's key.
     pub fn ask(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         self.ask_as(OWNER_KEY, method, path, body)

@@ -195,7 +195,8 @@ impl Shell {
     fn turn_mail(&mut self, id: EndpointId, outside: &mut Outside<'_>) {
         let Some(running) = &mut self.mail(id).running else { return };
         let actions = running.delivery.tick(outside.now);
-        let Actions { send, read_after, persist, disable, exhausted, wake_at: _ } = actions;
+        let Actions { send, read_after, persist, disable, exhausted, notices: _, wake_at: _ } =
+            actions;
         running.wants_disable = running.wants_disable.or(disable.map(|reason| reason.text()));
         let wants_disable = running.wants_disable;
         for due in send {
@@ -309,7 +310,7 @@ impl Shell {
 
 /// A second reading of patterns.
 fn takes(endpoint: &Endpoint, type_name: &str) -> bool {
-    let is_plumbing = type_name.starts_with("endpoint.");
+    let is_plumbing = ["endpoint.", "attempt."].iter().any(|p| type_name.starts_with(p));
     let named = |pattern: &String| match pattern.strip_suffix('*') {
         Some("") => !is_plumbing,
         Some(prefix) => type_name.starts_with(prefix),

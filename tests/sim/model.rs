@@ -216,7 +216,9 @@ impl Model {
             | Event::EndpointSecretRotated { .. }
             | Event::EndpointDisabled { .. }
             | Event::EndpointUpdated { .. }
-            | Event::EndpointEnabled { .. } => self.fold_endpoint(event),
+            | Event::EndpointEnabled { .. }
+            | Event::EndpointReported { .. }
+            | Event::EndpointReplay { .. } => self.fold_endpoint(event),
         }
     }
 
@@ -264,6 +266,8 @@ impl Model {
                 assert!(before.is_some(), "an endpoint that is updated is known");
             }
             Event::EndpointEnabled { endpoint } => self.endpoint_mut(*endpoint).disabled = None,
+            Event::EndpointReported { .. } => {}
+            Event::EndpointReplay { endpoint, step } => self.endpoint_mut(*endpoint).replay(step),
             other => unreachable!("{} is no endpoint's event", other.type_name()),
         }
         self.begin_or_end_reports();
@@ -393,6 +397,8 @@ fn concerned(event: &Event) -> Vec<MemberId> {
         | Event::EndpointSecretRotated { .. }
         | Event::EndpointDisabled { .. }
         | Event::EndpointUpdated { .. }
-        | Event::EndpointEnabled { .. } => Vec::new(),
+        | Event::EndpointEnabled { .. }
+        | Event::EndpointReported { .. }
+        | Event::EndpointReplay { .. } => Vec::new(),
     }
 }

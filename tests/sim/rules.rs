@@ -40,6 +40,8 @@ pub enum Fact {
     EndpointDisabled(EndpointId),
     EndpointUpdated(EndpointId),
     EndpointEnabled(EndpointId),
+    EndpointReported(EndpointId),
+    EndpointReplay(EndpointId),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -112,6 +114,8 @@ fn fact_of(event: &Event) -> Fact {
         Event::EndpointDisabled { endpoint, .. } => Fact::EndpointDisabled(*endpoint),
         Event::EndpointUpdated { endpoint } => Fact::EndpointUpdated(endpoint.id),
         Event::EndpointEnabled { endpoint } => Fact::EndpointEnabled(*endpoint),
+        Event::EndpointReported { endpoint, .. } => Fact::EndpointReported(*endpoint),
+        Event::EndpointReplay { endpoint, .. } => Fact::EndpointReplay(*endpoint),
     }
 }
 
@@ -184,7 +188,10 @@ impl Model {
             | Command::RotateEndpointSecret { .. }
             | Command::DisableEndpoint { .. }
             | Command::UpdateEndpoint { .. }
-            | Command::EnableEndpoint { .. } => self.predict_endpoint(command),
+            | Command::EnableEndpoint { .. }
+            | Command::ReportEndpoint { .. }
+            | Command::ReplayEndpoint { .. }
+            | Command::FinishReplay { .. } => self.predict_endpoint(command),
         }
     }
 
@@ -212,6 +219,19 @@ impl Model {
             Command::EnableEndpoint { endpoint } => {
                 let known = self.endpoints.get(endpoint).ok_or("ENDPOINT_NOT_FOUND")?;
                 when(known.disabled.is_some(), Fact::EndpointEnabled(*endpoint))
+            }
+            Command::ReportEndpoint { endpoint, .. } => {
+                self.endpoints.get(endpoint).ok_or("ENDPOINT_NOT_FOUND")?;
+                one(Fact::EndpointReported(*endpoint))
+            }
+            Command::ReplayEndpoint { endpoint, .. } => {
+                self.endpoints.get(endpoint).ok_or("ENDPOINT_NOT_FOUND")?;
+                one(Fact::EndpointReplay(*endpoint))
+            }
+            Command::FinishReplay { endpoint, id } => {
+                let known = self.endpoints.get(endpoint).ok_or("ENDPOINT_NOT_FOUND")?;
+                let is_open = known.settings.replays.iter().any(|job| job.id == *id);
+                when(is_open, Fact::EndpointReplay(*endpoint))
             }
             other => unreachable!("{} is no endpoint's command", other.kind()),
         }

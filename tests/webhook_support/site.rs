@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use guildhall::core::delivery::{DeliverySettings, Progress, Schedule};
+use guildhall::core::delivery::{
+    AttemptChunk, AttemptLine, DeadLetter, DeliverySettings, Progress, Schedule, StoredAttempts,
+};
 use guildhall::domain::batch::Touches;
-use guildhall::domain::endpoint::EndpointSettings;
+use guildhall::domain::endpoint::{
+    EndpointReport, EndpointSettings, ReplayJob, ReplayStep, Replayed,
+};
 use guildhall::domain::event::Endpoint;
 use guildhall::domain::{BadgeId, EndpointId, Event, MemberId, Record, Timestamp, WrittenRecord};
 use guildhall::webhook::bounds::Bounds;
@@ -14,8 +18,8 @@ use guildhall::webhook::client::{Client, ClientOptions, Dialer};
 use guildhall::webhook::dispatcher::DispatcherState;
 use guildhall::webhook::dispatchers::Dispatchers;
 use guildhall::webhook::port::{
-    Clock, EndpointSource, EventBody, Listed, PortError, PortFuture, Ports, ProgressEntry,
-    ProgressStore, RecordSource,
+    AttemptStore, Clock, EndpointSource, EventBody, Listed, PortError, PortFuture, Ports,
+    ProgressEntry, ProgressStore, RecordSource,
 };
 use guildhall::webhook::signature::Secret;
 use guildhall::webhook::vault::Vault;
@@ -33,6 +37,8 @@ struct Inner {
     endpoints: BTreeMap<EndpointId, Arc<Endpoint>>,
     progress: BTreeMap<EndpointId, Progress>,
     disabled: Vec<(EndpointId, &'static str)>,
+    attempts: BTreeMap<(EndpointId, u64), AttemptChunk>,
+    letters: Vec<(EndpointId, DeadLetter)>,
 }
 
 #[derive(Clone)]
@@ -51,6 +57,8 @@ impl Site {
             endpoints: BTreeMap::new(),
             progress: BTreeMap::new(),
             disabled: Vec::new(),
+            attempts: BTreeMap::new(),
+            letters: Vec::new(),
         };
         Site {
             inner: Arc::new(Mutex::new(inner)),
@@ -64,6 +72,7 @@ impl Site {
         Ports {
             records: Arc::new(self.clone()),
             progress: Arc::new(self.clone()),
+            attempts: Arc::new(self.clone()),
             endpoints: Arc::new(self.clone()),
             body_of: Arc::new(|record, _| Some(body_of(record))),
             client: client(15_000),
@@ -151,6 +160,20 @@ impl Site {
         secret
     }
 
+    /// Begins a replay as the site would.
+    pub fn replay(&self, endpoint: EndpointId, what: Replayed) {
+        let job = ReplayJob { id: *self.durable.borrow() + 1, what };
+        self.step(endpoint, ReplayStep::Started(job));
+    }
+
+    fn step(&self, endpoint: EndpointId, step: ReplayStep) {
+        let mut inner = self.inner.lock().expect("a lock");
+        let known = inner.endpoints.get_mut(&endpoint).expect("a known endpoint");
+        Arc::make_mut(known).replay(&step);
+        drop(inner);
+        self.write(Event::EndpointReplay { endpoint, step });
+    }
+
     /// An endpoint with other settings from here on.
     pub fn update(&self, endpoint: EndpointId, change: impl FnOnce(&mut Endpoint)) {
         let mut inner = self.inner.lock().expect("a lock");
@@ -159,6 +182,44 @@ impl Site {
         let endpoint = known.clone();
         drop(inner);
         self.write(Event::EndpointUpdated { endpoint });
+    }
+
+    /// Replays that the site holds to be under way.
+    pub fn replays(&self, endpoint: EndpointId) -> Vec<ReplayJob> {
+        self.inner.lock().expect("a lock").endpoints[&endpoint].settings.replays.clone()
+    }
+
+    /// Waits until the site is as described: it is looked at whenever something was stored.
+    pub async fn until(&self, good: impl Fn(&Site) -> bool) {
+        let mut stores = self.stores.subscribe();
+        let waiting = async {
+            while !good(self) {
+                stores.changed().await.expect("a site");
+            }
+        };
+        assert!(tokio::time::timeout(DEADLINE, waiting).await.is_ok(), "waited in vain");
+    }
+
+    /// Every report in the log, in order.
+    pub fn reports(&self) -> Vec<EndpointReport> {
+        let inner = self.inner.lock().expect("a lock");
+        let report = |record: &WrittenRecord| match &record.event {
+            Event::EndpointReported { report, .. } => Some(*report),
+            _ => None,
+        };
+        inner.records.iter().filter_map(report).collect()
+    }
+
+    pub fn dead_letters(&self) -> Vec<DeadLetter> {
+        let inner = self.inner.lock().expect("a lock");
+        inner.letters.iter().map(|(_, letter)| *letter).collect()
+    }
+
+    /// What is written down of an endpoint's attempts, oldest first.
+    pub fn attempts(&self, endpoint: EndpointId) -> Vec<AttemptLine> {
+        let inner = self.inner.lock().expect("a lock");
+        let own = inner.attempts.range((endpoint, 0)..=(endpoint, u64::MAX));
+        own.flat_map(|(_, chunk)| chunk.lines.clone()).collect()
     }
 
     /// Retention takes everything before this seq.
@@ -261,7 +322,55 @@ impl ProgressStore for Site {
     }
 }
 
+impl AttemptStore for Site {
+    fn last(&self, endpoint: EndpointId) -> PortFuture<'_, Option<AttemptChunk>> {
+        let inner = self.inner.lock().expect("a lock");
+        let own = inner.attempts.range((endpoint, 0)..=(endpoint, u64::MAX));
+        let last = own.last().map(|(_, chunk)| chunk.clone());
+        Box::pin(async move { Ok(last) })
+    }
+
+    fn store(&self, endpoint: EndpointId, attempts: StoredAttempts) -> PortFuture<'_, ()> {
+        let mut inner = self.inner.lock().expect("a lock");
+        for chunk in attempts.chunks {
+            inner.attempts.insert((endpoint, chunk.number), chunk);
+        }
+        for number in attempts.forgotten {
+            inner.attempts.remove(&(endpoint, number));
+        }
+        drop(inner);
+        self.stores.send_modify(|count| *count += 1);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn give_up(&self, endpoint: EndpointId, letters: Vec<DeadLetter>) -> PortFuture<'_, ()> {
+        let letters = letters.into_iter().map(|letter| (endpoint, letter));
+        self.inner.lock().expect("a lock").letters.extend(letters);
+        self.stores.send_modify(|count| *count += 1);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn forget(&self, endpoint: EndpointId) -> PortFuture<'_, ()> {
+        let mut inner = self.inner.lock().expect("a lock");
+        inner.attempts.retain(|(owner, _), _| *owner != endpoint);
+        inner.letters.retain(|(owner, _)| *owner != endpoint);
+        Box::pin(async { Ok(()) })
+    }
+}
+
 impl EndpointSource for Site {
+    fn report(&self, endpoint: EndpointId, report: EndpointReport) -> PortFuture<'_, ()> {
+        self.write(Event::EndpointReported { endpoint, report });
+        self.stores.send_modify(|count| *count += 1);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn finish_replay(&self, endpoint: EndpointId, id: u64) -> PortFuture<'_, ()> {
+        self.step(endpoint, ReplayStep::Finished { id });
+        self.stores.send_modify(|count| *count += 1);
+        Box::pin(async { Ok(()) })
+    }
+
     fn list(&self) -> PortFuture<'_, Listed> {
         let endpoints = self.inner.lock().expect("a lock").endpoints.values().cloned().collect();
         let listed = Listed { endpoints, seq: *self.durable.borrow() };

@@ -8,6 +8,7 @@ use crate::core::increments;
 use crate::core::items::item_hash;
 use crate::core::site::{LIKES_GIVEN, LIKES_RECEIVED};
 use crate::domain::command::ItemDetails;
+use crate::domain::endpoint::ReplayStep;
 use crate::domain::event::{Endpoint, MemberFacts};
 use crate::domain::{
     AppId, BadgeId, Change, Commit, EndpointId, Event, ItemKey, MemberId, Record, Timestamp,
@@ -183,6 +184,15 @@ impl Model {
             }
             Event::EndpointDisabled { endpoint, reason } => {
                 self.endpoint(*endpoint, seq, |endpoint| endpoint.disabled = Some(reason.clone()));
+            }
+            Event::EndpointReported { .. } => {}
+            Event::EndpointReplay { endpoint, step } => {
+                self.endpoint(*endpoint, seq, |endpoint| match step {
+                    ReplayStep::Started(job) => endpoint.settings.replays.push(job.clone()),
+                    ReplayStep::Finished { id } => {
+                        endpoint.settings.replays.retain(|job| job.id != *id);
+                    }
+                });
             }
             Event::EndpointEnabled { endpoint } => {
                 self.endpoint(*endpoint, seq, |endpoint| {

@@ -6,9 +6,11 @@ use super::refuse::limit;
 use super::{Answering, Decided, Decision};
 use crate::core::site::Site;
 use crate::domain::command::{EndpointPatch, NewEndpoint};
+use crate::domain::endpoint::{EndpointReport, ReplayJob, ReplayStep, Replayed};
 use crate::domain::event::{Endpoint, Event};
 use crate::domain::limits::{
-    ENDPOINT_OLD_SECRETS_MAX, ENDPOINTS_PER_SITE_MAX, SECRET_OVERLAP_MS_DEFAULT,
+    ENDPOINT_OLD_SECRETS_MAX, ENDPOINT_REPLAYS_MAX, ENDPOINTS_PER_SITE_MAX,
+    SECRET_OVERLAP_MS_DEFAULT,
 };
 use crate::domain::{EndpointId, Refusal, Timestamp};
 
@@ -83,6 +85,30 @@ impl Site {
         Ok(Decision::new(vec![updated], Answering::Endpoint(id)))
     }
 
+    /// What deliveries came to, as a record.
+    pub(super) fn decide_report(&self, endpoint: EndpointId, report: EndpointReport) -> Decided {
+        self.endpoint(endpoint)?;
+        let reported = Event::EndpointReported { endpoint, report };
+        Ok(Decision::new(vec![reported], Answering::Done))
+    }
+
+    pub(super) fn decide_replay(&self, endpoint: EndpointId, what: &Replayed) -> Decided {
+        let under_way = self.endpoint(endpoint)?.settings.replays.len();
+        limit(under_way, ENDPOINT_REPLAYS_MAX, "REPLAY_LIMIT", "replays under way")?;
+        let job = ReplayJob { id: self.seq + 1, what: what.clone() };
+        let started = Event::EndpointReplay { endpoint, step: ReplayStep::Started(job) };
+        Ok(Decision::new(vec![started], Answering::Endpoint(endpoint)))
+    }
+
+    pub(super) fn decide_finish_replay(&self, endpoint: EndpointId, id: u64) -> Decided {
+        let replays = &self.endpoint(endpoint)?.settings.replays;
+        if replays.iter().all(|job| job.id != id) {
+            return Ok(Decision::already(Answering::Done));
+        }
+        let finished = Event::EndpointReplay { endpoint, step: ReplayStep::Finished { id } };
+        Ok(Decision::new(vec![finished], Answering::Done))
+    }
+
     pub(in crate::core) fn endpoint(&self, id: EndpointId) -> Result<&Arc<Endpoint>, Refusal> {
         self.endpoints.get(&id).ok_or_else(|| {
             let detail = format!("webhook endpoint {id} is not known");
@@ -102,6 +128,7 @@ fn patched(endpoint: &Endpoint, patch: &EndpointPatch) -> Endpoint {
         rate_per_minute,
         mode,
         format,
+        request_origin,
     } = patch.clone();
     let mut after = endpoint.clone();
     put(&mut after.url, url);
@@ -114,6 +141,7 @@ fn patched(endpoint: &Endpoint, patch: &EndpointPatch) -> Endpoint {
     put(&mut settings.rate_per_minute, rate_per_minute);
     put(&mut settings.mode, mode);
     put(&mut settings.format, format);
+    put(&mut settings.request_origin, request_origin);
     after
 }
 

@@ -96,6 +96,9 @@ impl Site {
                 self.decide_update_endpoint(*endpoint, patch)
             }
             Command::EnableEndpoint { endpoint } => self.decide_enable(*endpoint),
+            Command::ReportEndpoint { endpoint, report } => self.decide_report(*endpoint, *report),
+            Command::ReplayEndpoint { endpoint, what } => self.decide_replay(*endpoint, what),
+            Command::FinishReplay { endpoint, id } => self.decide_finish_replay(*endpoint, *id),
         }
     }
 

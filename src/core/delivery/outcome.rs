@@ -4,10 +4,15 @@ use super::*;
 
 impl Delivery {
     pub(super) fn delivered(&mut self, attempt: Attempt, flight: Flight, now: Timestamp) {
-        self.failing_since = None;
+        let failing_since = self.failing_since.take();
         self.complete(attempt.seq);
         if flight.round != self.round {
             return;
+        }
+        if let Some(failing_since) = failing_since
+            && self.attempts >= limits::DELIVERY_TRIES_TO_TELL
+        {
+            self.notices.push(Notice::Recovered { seq: attempt.seq, failing_since });
         }
         self.attempts = 0;
         self.clear_suspect(attempt, now);
@@ -137,6 +142,9 @@ impl Delivery {
     fn open(&mut self, attempt: Attempt, now: Timestamp) {
         self.attempts += 1;
         self.round += 1;
+        if self.attempts == limits::DELIVERY_TRIES_TO_TELL {
+            self.notices.push(Notice::Failing { seq: attempt.seq, tries: self.attempts });
+        }
         let planned_ms = self.settings.schedule.wait_ms(self.attempts, attempt.jitter) as i64;
         let wait_ms = planned_ms.max(asked_wait_ms(attempt.result));
         if !matches!(self.phase, Phase::Stopped { .. }) {
@@ -168,6 +176,9 @@ impl Delivery {
         let key = self.parked_keys.get(&seq).copied().or(slot_key);
         self.complete(seq);
         parked.attempts += 1;
+        if parked.attempts == limits::DELIVERY_TRIES_TO_TELL {
+            self.notices.push(Notice::Failing { seq, tries: parked.attempts });
+        }
         // While the endpoint takes nothing at all, no event is at fault and none is given up.
         let takes_others = self.failing_since.is_none_or(|since| since > parked.parked_at);
         if takes_others && parked.attempts >= self.settings.schedule.tries_max() {

@@ -32,6 +32,8 @@ pub struct Progress {
     pub next_try_at: Option<Timestamp>,
     /// Members of parked events, where their order counts; ascending by seq.
     pub parked_keys: Vec<(u64, u128)>,
+    /// How far replays are: their ids, and what comes next.
+    pub replays: Places,
 }
 
 impl Progress {
@@ -46,6 +48,9 @@ impl Progress {
         }
     }
 }
+
+/// Replays by id, and what comes next in each.
+pub type Places = Vec<(u64, u64)>;
 
 /// How progress rests beside the log. The last field was once `Option<Timestamp>`; the first two
 /// variants of [`Tail`] have that option's very bytes.
@@ -63,16 +68,16 @@ struct Stored {
 enum Tail {
     Free,
     HeldUntil(Timestamp),
-    Keyed { next_try_at: Option<Timestamp>, parked_keys: Vec<(u64, u128)> },
+    More { next_try_at: Option<Timestamp>, parked_keys: Vec<(u64, u128)>, replays: Places },
 }
 
 impl From<Progress> for Stored {
     fn from(progress: Progress) -> Stored {
-        let Progress { next_try_at, parked_keys, .. } = progress;
-        let tail = match (next_try_at, parked_keys.is_empty()) {
+        let Progress { next_try_at, parked_keys, replays, .. } = progress;
+        let tail = match (next_try_at, parked_keys.is_empty() && replays.is_empty()) {
             (None, true) => Tail::Free,
             (Some(time), true) => Tail::HeldUntil(time),
-            (next_try_at, false) => Tail::Keyed { next_try_at, parked_keys },
+            (next_try_at, false) => Tail::More { next_try_at, parked_keys, replays },
         };
         Stored {
             cursor: progress.cursor,
@@ -87,10 +92,10 @@ impl From<Progress> for Stored {
 
 impl From<Stored> for Progress {
     fn from(stored: Stored) -> Progress {
-        let (next_try_at, parked_keys) = match stored.tail {
-            Tail::Free => (None, Vec::new()),
-            Tail::HeldUntil(time) => (Some(time), Vec::new()),
-            Tail::Keyed { next_try_at, parked_keys } => (next_try_at, parked_keys),
+        let (next_try_at, parked_keys, replays) = match stored.tail {
+            Tail::Free => (None, Vec::new(), Vec::new()),
+            Tail::HeldUntil(time) => (Some(time), Vec::new(), Vec::new()),
+            Tail::More { next_try_at, parked_keys, replays } => (next_try_at, parked_keys, replays),
         };
         Progress {
             cursor: stored.cursor,
@@ -100,6 +105,7 @@ impl From<Stored> for Progress {
             attempts: stored.attempts,
             next_try_at,
             parked_keys,
+            replays,
         }
     }
 }

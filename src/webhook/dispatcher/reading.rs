@@ -31,7 +31,7 @@ impl Dispatcher {
         match page {
             Ok(records) if !records.is_empty() => {
                 self.reading = Busy::No;
-                self.take(&records, room);
+                self.take(&records, room, ctx);
                 self.turn(ctx);
             }
             // What is wanted is durable, so it will be there: ask again, but not at once.
@@ -46,10 +46,10 @@ impl Dispatcher {
     }
 
     /// Takes a page, or as much of it as there is room for; the rest is read again later.
-    fn take(&mut self, records: &[WrittenRecord], mut room: Taken) {
+    fn take(&mut self, records: &[WrittenRecord], mut room: Taken, ctx: &mut Context<Self>) {
         let now = self.now();
         if let Some(first) = records.first() {
-            self.skip_to(first.seq, now);
+            self.skip_to(first.seq, now, ctx);
         }
         let receiver = self.receiver.borrow().clone();
         let (mut wanted, mut through, mut bytes) = (Vec::new(), 0, 0);
@@ -87,14 +87,14 @@ impl Dispatcher {
         }
     }
 
-    fn skip_to(&mut self, oldest_seq: u64, now: Timestamp) {
-        if let Some(skipped) = self.delivery.skip_to(oldest_seq, now) {
-            metrics::counter!("webhook_skipped_events_total")
-                .increment(skipped.last_seq - skipped.first_seq + 1);
+    fn skip_to(&mut self, oldest_seq: u64, now: Timestamp, ctx: &mut Context<Self>) {
+        if let Some(Skipped { first_seq, last_seq }) = self.delivery.skip_to(oldest_seq, now) {
+            self.report(EndpointReport::Lagged { first_seq, last_seq }, ctx);
+            metrics::counter!("webhook_skipped_events_total").increment(last_seq - first_seq + 1);
             tracing::warn!(
                 endpoint = %self.endpoint,
-                "endpoint {} lagged: events {} to {} are past retention",
-                self.endpoint, skipped.first_seq, skipped.last_seq
+                "endpoint {} lagged: events {first_seq} to {last_seq} are past retention",
+                self.endpoint
             );
         }
     }

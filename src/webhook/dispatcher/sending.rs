@@ -71,9 +71,10 @@ impl Dispatcher {
             self.keep_connection(connection);
         }
         match ended.fate {
-            Fate::Tried(result) => {
-                let jitter = Jitter::from_draw(rand::random());
+            Fate::Tried(told) => {
+                let (jitter, result) = (Jitter::from_draw(rand::random()), told.result);
                 self.delivery.attempted(Attempt { seq, result, jitter }, now);
+                self.note_attempt(seq, told);
             }
             Fate::Lost => {
                 let endpoint = self.endpoint;

@@ -7,7 +7,7 @@ use actix::prelude::*;
 use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::core::delivery::Progress;
+use crate::core::delivery::{AttemptLog, Progress};
 use crate::domain::EndpointId;
 use crate::domain::event::{Endpoint, Event};
 use crate::webhook::bounds::SiteBounds;
@@ -126,6 +126,7 @@ impl Roster {
             EndpointChange::Deleted(id) => return self.remove(id).await,
             EndpointChange::Rotated { endpoint, .. }
             | EndpointChange::Enabled { endpoint, .. }
+            | EndpointChange::Replay { endpoint, .. }
             | EndpointChange::Disabled { endpoint, .. } => endpoint,
         };
         let changed = self.entries.get(&id).and_then(|entry| followed(&entry.endpoint, &change));
@@ -157,10 +158,13 @@ impl Roster {
             entry.rested = false;
             entry.wanted.send_modify(|wanted| *wanted = seq.max(*wanted));
         }
+        entry.rested &= endpoint.settings.replays.is_empty();
         entry.endpoint = endpoint;
         entry.receiver.send_replace(receiver);
         // What comes while it is disabled waits for it.
         entry.rested &= entry.endpoint.disabled.is_none();
+        // Whoever runs looks at it at once.
+        entry.wanted.send_modify(|_| ());
         match (&entry.endpoint.disabled, &entry.running) {
             (Some(_), Some(running)) => running.drain().await,
             // One that rests has no work; it is woken when it has.
@@ -179,6 +183,9 @@ impl Roster {
         }
         if let Err(error) = self.ports.progress.store(vec![(id, None)]).await {
             tracing::warn!(endpoint = %id, "progress of endpoint {id} stays behind: {error}");
+        }
+        if let Err(error) = self.ports.attempts.forget(id).await {
+            tracing::warn!(endpoint = %id, "attempts of endpoint {id} stay behind: {error}");
         }
     }
 
@@ -234,15 +241,25 @@ impl Roster {
         if entry.rested && is_clear(&progress) {
             progress.cursor = progress.cursor.max(looked_through);
         }
-        entry.rested = progress.cursor >= *entry.wanted.borrow() && is_clear(&progress);
+        let is_replaying = !entry.endpoint.settings.replays.is_empty();
+        let caught_up = progress.cursor >= *entry.wanted.borrow();
+        entry.rested = caught_up && is_clear(&progress) && !is_replaying;
         if entry.rested {
             return;
         }
+        let attempts = match self.ports.attempts.last(id).await {
+            Ok(last) => AttemptLog::going_on(last),
+            Err(error) => {
+                tracing::warn!(endpoint = %id, "attempts of endpoint {id} begin anew: {error}");
+                AttemptLog::going_on(None)
+            }
+        };
         let (running, gone) = oneshot::channel();
         let dispatcher = Dispatcher::new(Start {
             ports: self.ports.clone(),
             bounds: self.bounds.clone(),
             progress,
+            attempts,
             receiver: entry.receiver.subscribe(),
             wanted: entry.wanted.subscribe(),
             idle: self.idle.clone(),
@@ -254,7 +271,8 @@ impl Roster {
     /// Lets an idle dispatcher go, unless something was wanted meanwhile.
     pub(super) async fn let_go(&mut self, idle: Idle) {
         let Some(entry) = self.entries.get_mut(&idle.endpoint) else { return };
-        if idle.cursor < *entry.wanted.borrow() {
+        let is_replaying = !entry.endpoint.settings.replays.is_empty();
+        if idle.cursor < *entry.wanted.borrow() || is_replaying {
             return;
         }
         if let Some(running) = entry.running.take() {
@@ -316,7 +334,9 @@ impl Roster {
 
 /// Nothing but the cursor is to be remembered.
 fn is_clear(progress: &Progress) -> bool {
-    progress.parked.is_empty() && progress.done_above.is_empty() && progress.next_try_at.is_none()
+    let is_held = progress.next_try_at.is_some();
+    let is_replaying = !progress.replays.is_empty();
+    progress.parked.is_empty() && progress.done_above.is_empty() && !is_held && !is_replaying
 }
 
 /// The sender is only ever dropped, never used: an error is the end that is waited for.

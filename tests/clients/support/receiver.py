@@ -1,4 +1,4 @@
-"""A webhook receiver on PyPI's standardwebhooks: prints one JSON line for each delivery.
+"""A webhook receiver on PyPI's standardwebhooks and svix: prints one JSON line for each delivery.
 
 The secret comes as the first line of stdin, after the port was printed. The first delivery that
 verifies is answered with 500, so that it must come again.
@@ -10,6 +10,7 @@ import sys
 import threading
 
 from standardwebhooks.webhooks import Webhook
+from svix.webhooks import Webhook as Svix
 
 secret_known = threading.Event()
 secret = ""
@@ -24,6 +25,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         line = {"id": self.headers["webhook-id"], "raw": raw.decode("utf-8")}
         try:
             Webhook(secret).verify(raw, dict(self.headers))
+            Svix(secret).verify(raw, dict(self.headers))
             verified += 1
             line["status"] = 500 if verified == 1 else 200
         except Exception as error:
