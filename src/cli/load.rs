@@ -313,17 +313,20 @@ impl LoadArgs {
             duration: Duration::from_secs_f64(self.duration),
             watched: self.watch,
             dead_readers: 0,
+            run: 0,
             name,
         };
+        let mut runs = 0..;
+        let mut next_run = || runs.next().unwrap_or_default();
         let mut probe =
             self.disk_probe.then(|| disk::DiskProbe::open(&self.disk_dir)).transpose()?;
         for round in 1..=self.rounds.unwrap_or(1) {
             probe.as_mut().map(|probe| probe.run(DISK_SLICE)).transpose()?;
             let named = format!("{name}-{round}");
-            Social { name: &named, ..social.clone() }.run()?;
+            Social { name: &named, run: next_run(), ..social.clone() }.run()?;
             if let Some(dead_readers) = self.dead_readers {
                 let named = format!("{name}-{round}-dead");
-                Social { name: &named, dead_readers, ..social.clone() }.run()?;
+                Social { name: &named, dead_readers, run: next_run(), ..social.clone() }.run()?;
             }
         }
         if let Some(probe) = &mut probe {

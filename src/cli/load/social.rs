@@ -31,6 +31,8 @@ pub struct Social<'a> {
     pub watched: Option<Watched>,
     /// Sockets beside the watchers that subscribe to the same and never read again.
     pub dead_readers: usize,
+    /// How many runs went before, whose follows stand.
+    pub run: usize,
     /// Names this run's items.
     pub name: &'a str,
 }
@@ -159,10 +161,16 @@ impl Social<'_> {
         Ok(meter)
     }
 
+    /// What was followed in one run is followed already in the next.
+    fn steps_a_run(&self) -> usize {
+        let seconds = (self.warm_up + self.duration).as_secs_f64();
+        (self.operations_per_second * seconds) as usize / 2 / self.actors().max(1) + 2
+    }
+
     /// Follows and likes in turn. Nobody does the same thing twice, so that each makes an event.
     fn operation(&self, number: usize, tokens: &[String]) -> Operation<'_> {
         let (pair, actor) = (number / 2, number / 2 % self.actors());
-        let step = pair / self.actors() + 1;
+        let step = self.run * self.steps_a_run() + pair / self.actors() + 1;
         let (path, target) = if number.is_multiple_of(2) {
             // Strides over all members, to someone else for every actor.
             let followed = (actor + step * 7_919) % self.members.ids.len();
@@ -199,6 +207,7 @@ mod tests {
             duration: Duration::ZERO,
             watched: None,
             dead_readers: 0,
+            run: 0,
             name: "load-1",
         };
         let tokens: Vec<String> = (0..20).map(|actor| format!("token{actor}")).collect();

@@ -23,7 +23,7 @@ let server;
 before(async () => {
   const dataDir = path.join(process.env.GUILDHALL_DESK, 'sockets-data');
   server = await startServer({ program, dataDir });
-  await load('--seed-members', 1_000, '--follows', 1, '--counters', 1);
+  await load('--seed-members', 1_000, '--follows', 0, '--counters', 1);
 });
 
 after(() => server?.kill());

@@ -200,7 +200,7 @@ test('the SDK processes the token of every event that the wire has a name for', 
   await eventually(() => receiver.deliveries.length > before, 'the follow arrives');
   const { raw } = receiver.deliveries[before];
   const { payload } = await client.webhooks.process(raw);
-  assert.equal(payload.data.memberConnection.affectedMemberId, star.id);
+  assert.equal(payload.actionEvent.body.memberConnection.affectedMemberId, star.id);
   const forged = raw.split('.');
   forged[1] = Buffer.from('{"data":"{}"}').toString('base64url');
   await assert.rejects(client.webhooks.process(forged.join('.')));
