@@ -11,7 +11,7 @@ import { after, before, test } from 'node:test';
 import { ownerKey } from '../support/api.mjs';
 import { startServer } from '../support/server.mjs';
 
-const SOCKETS = Number(process.env.SOCKETS ?? 1_000);
+const SOCKETS = Number(process.env.SOCKETS ?? 4_000);
 const RATE = Number(process.env.SOCKETS_RATE ?? 400);
 const KIB_EACH_MAX = 6;
 const CUT_SECONDS_MAX = 10;
