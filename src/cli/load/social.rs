@@ -140,6 +140,10 @@ impl Social<'_> {
         let mut number = seat;
         while Instant::now() < window.end {
             let since = pace.turn().await;
+            // Nobody would look for its frame: the watchers leave at the end.
+            if Instant::now() >= window.end {
+                break;
+            }
             let Operation { actor, target, request } = self.operation(number, tokens);
             number += self.connections;
             if self.watched.is_some() {
