@@ -13,7 +13,7 @@ use guildhall::domain::limits::SNAPSHOT_READ_BACK_MAX;
 use guildhall::snapshot::{Key, Mark, Slot, SnapshotOptions, SnapshotStore};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const SITE: SiteId = SiteId::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
 const READ_ENV: &str = "SNAPSHOT_BENCH_READ";

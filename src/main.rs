@@ -5,9 +5,10 @@
 
 use std::process::ExitCode;
 
-// Members are made of many small pieces; this allocator keeps them small and off each other's lock.
+// Members are made of many small pieces that come and go with the hot ones; this allocator packs them
+// closest and gives pages back.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     guildhall::cli::run()
