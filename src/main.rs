@@ -5,8 +5,8 @@
 
 use std::process::ExitCode;
 
-// Members are made of many small pieces that come and go with the hot ones; this allocator packs them
-// closest and gives pages back.
+// Members are made of many small pieces that come and go with the hot ones; this allocator packs
+// them closest and gives pages back.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
