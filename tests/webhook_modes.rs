@@ -104,8 +104,10 @@ impl Bench {
     }
 
     fn take(&mut self, keys: &[u128]) {
-        let wanted: Vec<Wanted> =
-            (1..).zip(keys).map(|(seq, key)| Wanted { seq, key: Some(*key) }).collect();
+        let wanted: Vec<Wanted> = (1..)
+            .zip(keys)
+            .map(|(seq, key)| Wanted { key: Some(*key), ..Wanted::free(seq) })
+            .collect();
         self.delivery.take(keys.len() as u64, &wanted, self.now);
     }
 

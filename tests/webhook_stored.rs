@@ -1,10 +1,10 @@
 //! What was stored of endpoints and their progress before they had settings is read as it was
 //! meant, and still written the same way where there is nothing to add.
 
-use guildhall::core::delivery::{Parked, Progress};
+use guildhall::core::delivery::{Gathering, Parked, Progress};
 use guildhall::domain::endpoint::{
-    Condition, DeliveryMode, EndpointChannel, EndpointSettings, Operator, PayloadFormat, ReplayJob,
-    Replayed, SealedHeader,
+    Condition, CounterBatch, DeliveryMode, EndpointChannel, EndpointSettings, Operator,
+    PayloadFormat, ReplayJob, Replayed, SealedHeader,
 };
 use guildhall::domain::event::Endpoint;
 use guildhall::domain::{EndpointId, MemberId, Timestamp};
@@ -85,6 +85,7 @@ fn every_setting_of_an_endpoint_comes_back() {
         format: PayloadFormat::CloudEvents,
         request_origin: Some("events.example.com".to_owned()),
         replays: vec![ReplayJob { id: 11, what: Replayed::Events(vec![3, 4]) }],
+        counter_batch: Some(CounterBatch { events_max: 100, every_seconds: 60 }),
     };
     for disabled in [None, Some("gone".to_owned())] {
         let endpoint = endpoint(disabled, settings.clone());
@@ -120,6 +121,10 @@ fn progress_without_anything_new_has_the_bytes_it_always_had() {
         assert_eq!(codec::decode::<Progress>(&bytes), Ok(now.clone()));
         let replays = vec![(300, 41)];
         let keyed = Progress { parked_keys: vec![(11, 1 << 100)], replays, ..now };
-        assert_eq!(codec::decode(&codec::encode(&keyed)), Ok(keyed));
+        assert_eq!(codec::decode(&codec::encode(&keyed)), Ok(keyed.clone()));
+        let gathering = Gathering { first_seq: 5, last_seq: 9, events: 3, since: time };
+        let batches = vec![(4, 2)];
+        let gathers = Progress { gathering: Some(gathering), batches, ..keyed };
+        assert_eq!(codec::decode(&codec::encode(&gathers)), Ok(gathers));
     }
 }

@@ -20,11 +20,13 @@ use crate::webhook::client::{Client, ClientOptions};
 use crate::webhook::dispatchers::Dispatchers;
 use crate::webhook::guard::Guard;
 use crate::webhook::port::{
-    BodyOf, EventBody, PortError, PortFuture, Ports, ProgressEntry, ProgressStore, RecordSource,
+    BatchOf, BodyOf, EventBody, PortError, PortFuture, Ports, ProgressEntry, ProgressStore,
+    RecordSource,
 };
 use crate::webhook::site_endpoints::SiteEndpoints;
 use crate::webhook::vault::Vault;
 use crate::wire::cloud_event::{self, cloud_event_json};
+use crate::wire::counter_batch::{batch_cloud_event, batch_id, batch_json};
 use crate::wire::event::{Audience, EventSource, event_id, event_json};
 use crate::wire::jwt_event::jwt_claims;
 
@@ -103,6 +105,7 @@ impl Shared {
             attempts: Arc::new(site.shelf()),
             endpoints: Arc::new(SiteEndpoints::new(site.handle)),
             body_of: body_of(source),
+            batch_of: batch_of(source),
             client: self.client.clone(),
             vault: self.vault.clone(),
             clock: Arc::new(move || clock.now()),
@@ -130,6 +133,20 @@ pub fn body_of(source: EventSource) -> BodyOf {
             }
         };
         Some(EventBody { id: event_id(source, record.seq), bytes, media_type })
+    })
+}
+
+/// The same of counter events that go out together.
+pub fn batch_of(source: EventSource) -> BatchOf {
+    Arc::new(move |records: &[WrittenRecord], format: &PayloadFormat| {
+        let (bytes, media_type) = match format {
+            PayloadFormat::Standard => (batch_json(records, source)?, "application/json"),
+            PayloadFormat::CloudEvents => {
+                (batch_cloud_event(records, source)?, cloud_event::MEDIA_TYPE)
+            }
+            PayloadFormat::Jwt { .. } => return None,
+        };
+        Some(EventBody { id: batch_id(records, source)?, bytes, media_type })
     })
 }
 

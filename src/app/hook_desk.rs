@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, watch};
 
-use super::deliveries::body_of;
+use super::deliveries::{batch_of, body_of};
 use super::sites::{OpenSite, Sites};
 use crate::actors::clock::Clock;
 use crate::actors::handle::CallError;
@@ -23,6 +23,7 @@ use crate::webhook::guard::{Guard, Target};
 use crate::webhook::once::{OnceTried, try_once};
 use crate::webhook::receiver::{Receiver, app_key_owner};
 use crate::webhook::vault::Vault;
+use crate::wire::counter_batch;
 use crate::wire::event::event_id;
 use crate::wire::example;
 
@@ -259,11 +260,14 @@ impl HookDesk {
         let source = self.source(site);
         let now = self.clock.now();
         // The time in place of a seq: each example has an id of its own.
-        let Some(record) = example::record(&event_type, now.unix_ms.unsigned_abs(), now) else {
-            return Ok(None);
+        let seq = now.unix_ms.unsigned_abs();
+        let body = if event_type == counter_batch::TYPE {
+            batch_of(source)(&example::counters(seq, now), &receiver.format)
+        } else {
+            let record = example::record(&event_type, seq, now);
+            record.and_then(|record| receiver.body(&record, &body_of(source)))
         };
-        let body_of = body_of(source);
-        let Some(body) = receiver.body(&record, &body_of) else { return Ok(None) };
+        let Some(body) = body else { return Ok(None) };
         let event_id = body.id.clone();
         let tried = try_once(&self.client, &receiver, body, now).await;
         Ok(Some(told(event_id, event_type, tried)))

@@ -3,6 +3,7 @@
 //! No clock, no randomness, no I/O. Nothing is ever skipped: losing stored progress only repeats.
 
 mod attempt_log;
+mod batches;
 mod order;
 mod outcome;
 mod pace;
@@ -14,13 +15,15 @@ mod select;
 use std::collections::BTreeMap;
 
 use super::fault::{Fault, planted};
-use crate::domain::endpoint::DeliveryMode;
+use crate::domain::endpoint::{CounterBatch, DeliveryMode};
 use crate::domain::{Timestamp, limits};
+use batches::Batches;
 use pace::Pace;
 
 pub use attempt_log::{
     AttemptChunk, AttemptLine, AttemptLog, DeadLetter, LoggedResult, StoredAttempts,
 };
+pub use batches::Gathering;
 pub use order::Wanted;
 pub use progress::{Parked, Progress};
 pub use schedule::{AttemptResult, Jitter, Schedule};
@@ -48,6 +51,14 @@ impl Default for DeliverySettings {
             rate_per_minute: None,
         }
     }
+}
+
+/// What an endpoint wishes of its deliveries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    pub mode: DeliveryMode,
+    pub rate_per_minute: Option<u32>,
+    pub counter_batch: Option<CounterBatch>,
 }
 
 /// One delivery to start now. Its result must come back through [`Delivery::attempted`].
@@ -196,6 +207,7 @@ pub struct Delivery {
     notices: Vec<Notice>,
     replays: BTreeMap<u64, u64>,
     pace: Pace,
+    batches: Batches,
 }
 
 impl Delivery {
@@ -227,12 +239,15 @@ impl Delivery {
             notices: Vec::new(),
             replays: progress.replays.into_iter().collect(),
             pace,
+            batches: Batches::going_on(progress.gathering, progress.batches),
         }
     }
 
     /// What the endpoint wishes from here on.
-    pub fn obey(&mut self, mode: DeliveryMode, rate_per_minute: Option<u32>) {
+    pub fn obey(&mut self, wishes: Wishes) {
+        let Wishes { mode, rate_per_minute, counter_batch } = wishes;
         self.settings.mode = mode;
+        self.batches.wish = counter_batch;
         if self.settings.rate_per_minute != rate_per_minute {
             self.settings.rate_per_minute = rate_per_minute;
             self.pace = Pace::new(rate_per_minute);
@@ -255,6 +270,8 @@ impl Delivery {
             },
             parked_keys: self.parked_keys.iter().map(|(seq, key)| (*seq, *key)).collect(),
             replays: self.replays.iter().map(|(id, next)| (*id, *next)).collect(),
+            gathering: self.batches.gathering(),
+            batches: self.batches.closed(),
         }
     }
 
@@ -301,6 +318,7 @@ impl Delivery {
             && self.unsaved.is_none()
             && self.storing.is_none()
             && self.replays.is_empty()
+            && self.batches.is_empty()
             && matches!(self.phase, Phase::Closed { .. } | Phase::HalfOpen { .. })
     }
 
@@ -312,11 +330,15 @@ impl Delivery {
 
     /// The same, of events that may have to wait for one another.
     pub fn take(&mut self, through: u64, wanted: &[Wanted], now: Timestamp) {
-        for Wanted { seq, key } in wanted.iter().copied() {
+        for Wanted { seq, key, gathered } in wanted.iter().copied() {
             if seq <= self.read_through || self.parked.contains_key(&seq) {
                 continue;
             }
             assert!(seq <= through, "record {seq} lies beyond what was read");
+            if gathered && !self.slots.contains_key(&seq) {
+                self.gather(seq, now);
+                continue;
+            }
             self.slots.entry(seq).or_insert(Slot { stage: Stage::Waiting, faults: 0, key });
         }
         self.read_through = self.read_through.max(through);
@@ -337,6 +359,7 @@ impl Delivery {
     pub fn lost(&mut self, seq: u64, now: Timestamp) {
         self.flights.remove(&seq);
         self.unpark(seq);
+        self.batches.forget(seq);
         if let Some(slot) = self.slots.get_mut(&seq) {
             slot.stage = Stage::Done;
         }
@@ -371,11 +394,13 @@ impl Delivery {
     /// What was handed out by [`Delivery::tick`] is stored. Nothing else is handed out before.
     pub fn persisted(&mut self) {
         self.storing = None;
+        self.batches.stored();
     }
 
     /// Storing failed: it is to be done again.
     pub fn not_persisted(&mut self, now: Timestamp) {
         let results = self.storing.take().unwrap_or(0);
+        self.batches.not_stored();
         self.note_unsaved(now.plus_ms(limits::DELIVERY_PERSIST_MS));
         if let Some(unsaved) = &mut self.unsaved {
             unsaved.results += results;
@@ -394,6 +419,7 @@ impl Delivery {
         {
             self.phase = Phase::HalfOpen { allowed: 1, accepted: 0, suspect: None };
         }
+        self.close_batch_if_due(now);
         let send = self.select(now);
         let persist = self.take_unsaved(now);
         Actions {
@@ -447,6 +473,7 @@ impl Delivery {
         }
         self.unsaved = None;
         self.storing = Some(unsaved.results);
+        self.batches.handed_out();
         Some(self.progress())
     }
 

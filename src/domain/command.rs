@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::endpoint::{
-    Condition, DeliveryMode, EndpointChannel, EndpointReport, EndpointSettings, PayloadFormat,
-    Replayed, SealedHeader,
+    Condition, CounterBatch, DeliveryMode, EndpointChannel, EndpointReport, EndpointSettings,
+    PayloadFormat, Replayed, SealedHeader,
 };
 use super::id::{AppId, AssignmentId, BadgeId, EndpointId, MemberId, OpId};
 use super::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
@@ -92,6 +92,7 @@ pub struct EndpointPatch {
     pub mode: Option<DeliveryMode>,
     pub format: Option<PayloadFormat>,
     pub request_origin: Option<Option<String>>,
+    pub counter_batch: Option<Option<CounterBatch>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -43,6 +43,15 @@ pub struct EndpointSettings {
     pub request_origin: Option<String>,
     /// Replays that are under way.
     pub replays: Vec<ReplayJob>,
+    /// Counter events are delivered together.
+    pub counter_batch: Option<CounterBatch>,
+}
+
+/// How many counter events go into one delivery, and how long they are gathered for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CounterBatch {
+    pub events_max: u32,
+    pub every_seconds: u32,
 }
 
 /// Events that are delivered once more, whatever became of them before.
@@ -200,6 +209,7 @@ enum Setting {
     Format(PayloadFormat),
     Replay(ReplayJob),
     RequestOrigin(String),
+    CounterBatch(CounterBatch),
 }
 
 impl From<Endpoint> for Stored {
@@ -263,6 +273,7 @@ impl EndpointSettings {
         }
         list.extend(self.request_origin.map(Setting::RequestOrigin));
         list.extend(self.replays.into_iter().map(Setting::Replay));
+        list.extend(self.counter_batch.map(Setting::CounterBatch));
         list
     }
 
@@ -283,6 +294,7 @@ impl EndpointSettings {
                 Setting::Format(format) => settings.format = format,
                 Setting::Replay(job) => settings.replays.push(job),
                 Setting::RequestOrigin(origin) => settings.request_origin = Some(origin),
+                Setting::CounterBatch(batch) => settings.counter_batch = Some(batch),
             }
         }
         settings

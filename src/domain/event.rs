@@ -227,6 +227,11 @@ impl Event {
         name.starts_with("endpoint.") || name.starts_with("attempt.")
     }
 
+    /// Whether it tells of a counter, and may go out together with others that do.
+    pub fn is_counter(&self) -> bool {
+        matches!(self, Event::CounterUpdated { .. })
+    }
+
     /// The member whose own sequence this event advances.
     pub fn member(&self) -> Option<MemberId> {
         match self {

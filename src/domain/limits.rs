@@ -265,6 +265,14 @@ pub const INTERN_SCAN_KEYS_MAX: usize = 16;
 pub const DELIVERY_WINDOW_DEFAULT: usize = 8;
 /// Matching events above an endpoint's cursor that are remembered at once, done or not.
 pub const DELIVERY_SPAN_MAX: usize = 256;
+/// Counter events that one delivery may hold, and the longest that they are gathered for it.
+pub const COUNTER_BATCH_EVENTS_MAX: u32 = 1_000;
+pub const COUNTER_BATCH_SECONDS_MAX: u32 = 3_600;
+pub const COUNTER_BATCH_SECONDS_DEFAULT: u32 = 10;
+/// From the first to the last record of a batch: it is read again for each try.
+pub const DELIVERY_BATCH_SPAN_MAX: u64 = 50_000;
+/// Batches of one endpoint that are known, with those that were given up.
+pub const DELIVERY_BATCHES_KEPT_MAX: usize = 2 * DELIVERY_PARKED_MAX;
 /// Events set aside for one endpoint; one more is a fault of the endpoint itself.
 pub const DELIVERY_PARKED_MAX: usize = 1_000;
 /// Endpoint faults in a row, of an endpoint that worked, after which nothing more is sent for now.

@@ -9,10 +9,12 @@ use super::hook_front::KeyNeed;
 use super::{condition_input, event_patterns};
 use crate::domain::command::EndpointPatch;
 use crate::domain::endpoint::{
-    BadgeWire, DeliveryMode, EndpointChannel, EndpointSettings, PayloadFormat, SealedHeader,
+    BadgeWire, CounterBatch, DeliveryMode, EndpointChannel, EndpointSettings, PayloadFormat,
+    SealedHeader,
 };
 use crate::domain::limits::{
-    APP_ID_BYTES_MAX, ENDPOINT_CHANNELS_MAX, ENDPOINT_DESCRIPTION_BYTES_MAX,
+    APP_ID_BYTES_MAX, COUNTER_BATCH_EVENTS_MAX, COUNTER_BATCH_SECONDS_DEFAULT,
+    COUNTER_BATCH_SECONDS_MAX, ENDPOINT_CHANNELS_MAX, ENDPOINT_DESCRIPTION_BYTES_MAX,
     ENDPOINT_HEADER_NAME_BYTES_MAX, ENDPOINT_HEADER_VALUE_BYTES_MAX, ENDPOINT_HEADERS_MAX,
     ENDPOINT_RATE_PER_MINUTE_MAX, ENDPOINT_URL_BYTES_MAX, ORIGIN_BYTES_MAX,
 };
@@ -92,6 +94,7 @@ impl Wished {
         let conditions = condition_input::read(&root.child("conditions"), faults);
         let headers = headers(&root.child("headers"), faults);
         let origin = origin(&root.child("requestOrigin"), faults);
+        let batch = counter_batch(&root.child("counterBatch"), faults);
         let patch = EndpointPatch {
             url: None,
             event_types: is_named("eventTypes").then_some(event_types),
@@ -103,6 +106,7 @@ impl Wished {
             mode: faults.choice(&root.child("mode"), MODES),
             format: None,
             request_origin: is_named("requestOrigin").then_some(origin),
+            counter_batch: is_named("counterBatch").then_some(batch),
         };
         let format = format(call, root, faults)?;
         Ok(Wished { patch, headers: is_named("headers").then_some(headers), format })
@@ -162,6 +166,7 @@ pub fn settings(patch: EndpointPatch) -> EndpointSettings {
         mode: patch.mode.unwrap_or_default(),
         format: patch.format.unwrap_or_default(),
         request_origin: patch.request_origin.flatten(),
+        counter_batch: patch.counter_batch.flatten(),
         ..EndpointSettings::default()
     }
 }
@@ -259,6 +264,21 @@ fn headers(node: &Node<'_>, faults: &mut Faults) -> Vec<(String, String)> {
         headers.push((lower, value.to_owned()));
     }
     headers
+}
+
+fn counter_batch(node: &Node<'_>, faults: &mut Faults) -> Option<CounterBatch> {
+    let fields = node.value().filter(|value| !value.is_null())?;
+    if !fields.is_object() {
+        faults.add(node, "TYPE", "counterBatch must be an object of maxEvents and everySeconds");
+        return None;
+    }
+    let (events, seconds) = (node.child("maxEvents"), node.child("everySeconds"));
+    let events_max = faults.bounded(&events, 1..=i64::from(COUNTER_BATCH_EVENTS_MAX));
+    let every = faults.bounded(&seconds, 1..=i64::from(COUNTER_BATCH_SECONDS_MAX));
+    Some(CounterBatch {
+        events_max: events_max.map_or(COUNTER_BATCH_EVENTS_MAX, |events| events as u32),
+        every_seconds: every.map_or(COUNTER_BATCH_SECONDS_DEFAULT, |seconds| seconds as u32),
+    })
 }
 
 fn origin(node: &Node<'_>, faults: &mut Faults) -> Option<String> {

@@ -8,6 +8,7 @@ use super::error::Problem;
 use super::openapi_schemas;
 use crate::domain::SiteId;
 use crate::domain::endpoint::BadgeWire;
+use crate::wire::counter_batch;
 use crate::wire::event::{Audience, EventSource, event_json};
 use crate::wire::example;
 use crate::wire::jwt_event::jwt_type;
@@ -84,8 +85,20 @@ pub const TYPES: &[EventType] = &[
     ),
 ];
 
+/// Not in the log: what an endpoint with `counterBatch` is sent in place of single counters.
+const BATCH: &EventType = &of(
+    counter_batch::TYPE,
+    "counters that changed, told together as the endpoint wished",
+    "firstSeq: seq, lastSeq: seq, counters: [CounterChange]",
+);
+
+/// Everything that an endpoint may be sent.
+pub fn delivered() -> impl Iterator<Item = &'static EventType> {
+    TYPES.iter().chain([BATCH])
+}
+
 pub async fn list(_: Call) -> Result<Reply, Problem> {
-    let types: Vec<Value> = TYPES.iter().map(shape).collect();
+    let types: Vec<Value> = delivered().map(shape).collect();
     let body = json!({ "eventTypes": types });
     Reply::stateless(Kind::Json, body.to_string())
 }
@@ -105,8 +118,12 @@ fn shape(known: &EventType) -> Value {
     })
 }
 
-fn example_of(known: &EventType) -> Value {
+pub fn example_of(known: &EventType) -> Value {
     let source = EventSource { site: SiteId::from_u128(1), incarnation: 1 };
+    if known.name == counter_batch::TYPE {
+        let bytes = counter_batch::batch_json(&example::counters(4_711, example::TIME), source);
+        return bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    }
     let record = example::record(known.name, 4_711, example::TIME);
     let json = record
         .and_then(|record| event_json(&record, source.site, source.incarnation, Audience::App));
@@ -122,7 +139,7 @@ fn schema(known: &EventType) -> Value {
 }
 
 /// The schema as it stands in the API document, beside its components.
-fn referring(known: &EventType) -> Value {
+pub fn referring(known: &EventType) -> Value {
     let mut schema = openapi_schemas::object(EVENT);
     schema["properties"]["type"] = json!({"const": known.name});
     schema["properties"]["data"] = openapi_schemas::object(known.data);
@@ -144,7 +161,7 @@ pub fn webhooks() -> Value {
         });
         (known.name.to_owned(), json!({ "post": post }))
     };
-    Value::Object(TYPES.iter().map(delivery).collect())
+    Value::Object(delivered().map(delivery).collect())
 }
 
 #[cfg(test)]
@@ -190,7 +207,7 @@ mod tests {
 
     #[test]
     fn every_example_has_the_form_that_its_schema_says() {
-        for known in TYPES {
+        for known in delivered() {
             let (schema, example) = (schema(known), example_of(known));
             assert_eq!(example["type"], known.name);
             let mut found = Vec::new();

@@ -103,6 +103,11 @@ const COMPONENTS: &[(&str, &str)] = &[
         "id: string, type: string, timestamp: time, siteId: uuid, memberId?: uuid, seq: seq, \
          memberSeq?: seq, data: any",
     ),
+    (
+        "CounterChange",
+        "memberId: uuid, appId: string, key: counterKey, public: boolean, old: integer, \
+         new: integer",
+    ),
     ("Origin", "CREATION|IMPORT|SIGN_UP"),
     ("FieldChange", "field: string, old: any, new: any"),
     (
@@ -123,6 +128,7 @@ const COMPONENTS: &[(&str, &str)] = &[
     ("WebhookEndpoint", ENDPOINT),
     ("NewWebhookEndpoint", NEW_ENDPOINT),
     ("EndpointChannels", "memberIds?: [uuid], appIds?: [string], badgeIds?: [uuid]"),
+    ("CounterBatch", "maxEvents?: batchEvents, everySeconds?: batchSeconds"),
     ("DeliveryMode", "parallel|fifo|fifo_by_member"),
     ("PayloadFormat", "standard|cloudevents|jwt"),
     ("BadgeEvents", "v4|v3"),
@@ -163,13 +169,15 @@ const ENDPOINT: &str = "id: uuid, url: url, eventTypes: [string], createdDate: t
          afterSeq: seq, disabled: boolean, disabledReason: any, previousSecretUntil: any, \
          oldSecrets: integer, description: any, headerNames: [string], channels: EndpointChannels, \
          conditions: any, ratePerMinute: any, mode: DeliveryMode, format: PayloadFormat, \
-         appId: any, badgeEvents: any, requestOrigin: any, replays: [seq], \
+         appId: any, badgeEvents: any, requestOrigin: any, counterBatch: any, \
+         replays: [seq], \
          delivery?: EndpointDelivery";
 const NEW_ENDPOINT: &str = "id: uuid, url: url, eventTypes: [string], createdDate: time, \
          afterSeq: seq, disabled: boolean, disabledReason: any, previousSecretUntil: any, \
          oldSecrets: integer, description: any, headerNames: [string], channels: EndpointChannels, \
          conditions: any, ratePerMinute: any, mode: DeliveryMode, format: PayloadFormat, \
-         appId: any, badgeEvents: any, requestOrigin: any, replays: [seq], \
+         appId: any, badgeEvents: any, requestOrigin: any, counterBatch: any, \
+         replays: [seq], \
          secret: string";
 
 /// A schema that stands alone: what it refers to is put in its place.
@@ -268,6 +276,12 @@ fn scalar(kind: &str) -> Value {
         "endpointRate" => json!({
             "type": ["integer", "null"], "minimum": 1,
             "maximum": limits::ENDPOINT_RATE_PER_MINUTE_MAX,
+        }),
+        "batchEvents" => json!({
+            "type": "integer", "minimum": 1, "maximum": limits::COUNTER_BATCH_EVENTS_MAX,
+        }),
+        "batchSeconds" => json!({
+            "type": "integer", "minimum": 1, "maximum": limits::COUNTER_BATCH_SECONDS_MAX,
         }),
         "gracePeriod" => json!({
             "type": "integer", "minimum": 0, "maximum": limits::SECRET_OVERLAP_SECONDS_MAX,

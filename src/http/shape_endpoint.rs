@@ -6,7 +6,7 @@ use super::condition_input;
 use super::endpoint_input::{BADGE_WIRES, MODES, format_name};
 use super::hook_front::DeliveryState;
 use crate::domain::Timestamp;
-use crate::domain::endpoint::{EndpointChannel, PayloadFormat};
+use crate::domain::endpoint::{CounterBatch, EndpointChannel, PayloadFormat};
 use crate::domain::event::Endpoint;
 use crate::wire::time::WireTime;
 
@@ -38,6 +38,7 @@ pub fn shape(endpoint: &Endpoint, now: Timestamp) -> Value {
         "appId": app_id,
         "badgeEvents": badge_events,
         "requestOrigin": settings.request_origin,
+        "counterBatch": settings.counter_batch.map(counter_batch),
         "replays": settings.replays.iter().map(|job| job.id).collect::<Vec<u64>>(),
     })
 }
@@ -54,6 +55,10 @@ pub fn delivery(state: &DeliveryState) -> Value {
         "failingSince": state.failing_since.map(WireTime),
         "heldUntil": state.held_until.map(WireTime),
     })
+}
+
+fn counter_batch(batch: CounterBatch) -> Value {
+    json!({"maxEvents": batch.events_max, "everySeconds": batch.every_seconds})
 }
 
 fn named<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> Option<&'static str> {

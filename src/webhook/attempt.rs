@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::batch;
 use super::bounds::Place;
 use super::client::{Called, Connection, Post};
 use super::once::snippet;
@@ -21,6 +22,8 @@ pub(super) struct Attempting {
     pub place: Place,
     pub receiver: Arc<Receiver>,
     pub seq: u64,
+    /// The first seq of a batch that ends with this one.
+    pub batch_from: Option<u64>,
     /// `None` where the event has to be read again.
     pub body: Option<EventBody>,
     pub kept: Option<Connection>,
@@ -52,10 +55,11 @@ pub(super) struct Told {
 }
 
 pub(super) async fn attempt(attempting: Attempting) -> Ended {
-    let Attempting { ports, place: _place, receiver, seq, body, kept } = attempting;
-    let body = match body {
-        Some(body) => Some(body),
-        None => read_again(&ports, &receiver, seq).await,
+    let Attempting { ports, place: _place, receiver, seq, batch_from, body, kept } = attempting;
+    let body = match (body, batch_from) {
+        (Some(body), _) => Some(body),
+        (None, None) => read_again(&ports, &receiver, seq).await,
+        (None, Some(first_seq)) => batch::body(&ports, &receiver, (first_seq, seq)).await,
     };
     let Some(body) = body else {
         return Ended { seq, fate: Fate::Lost, connection: kept };

@@ -122,7 +122,7 @@ impl Dispatcher {
     pub fn new(start: Start) -> Dispatcher {
         let mut delivery = Delivery::new(start.ports.settings.clone(), start.progress);
         let receiver = start.receiver.borrow().clone();
-        delivery.obey(receiver.mode, receiver.rate_per_minute);
+        delivery.obey(receiver.wishes());
         Dispatcher {
             endpoint: receiver.id,
             delivery,
@@ -194,7 +194,7 @@ impl Dispatcher {
             return;
         }
         let receiver = self.receiver.borrow_and_update();
-        self.delivery.obey(receiver.mode, receiver.rate_per_minute);
+        self.delivery.obey(receiver.wishes());
         if receiver.format != self.format {
             self.format = receiver.format.clone();
             self.bodies.clear();

@@ -3,6 +3,7 @@
 
 pub mod app_key;
 mod attempt;
+mod batch;
 pub mod bounds;
 pub mod client;
 mod condition;

@@ -88,6 +88,10 @@ pub struct EventBody {
 /// signed format these are the claims.
 pub type BodyOf = Arc<dyn Fn(&Record, &PayloadFormat) -> Option<EventBody> + Send + Sync>;
 
+/// What receivers see of counter events that go out together; `None` where the format has nothing
+/// to show.
+pub type BatchOf = Arc<dyn Fn(&[WrittenRecord], &PayloadFormat) -> Option<EventBody> + Send + Sync>;
+
 /// The site's clock. It never goes back.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
@@ -99,6 +103,7 @@ pub struct Ports {
     pub attempts: Arc<dyn AttemptStore>,
     pub endpoints: Arc<dyn EndpointSource>,
     pub body_of: BodyOf,
+    pub batch_of: BatchOf,
     pub client: Client,
     pub vault: Vault,
     pub clock: Clock,

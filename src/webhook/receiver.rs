@@ -14,11 +14,11 @@ use super::guard::{GuardError, Target};
 use super::port::{BodyOf, EventBody};
 use super::signature::Secret;
 use super::vault::{Vault, VaultError};
-use crate::core::delivery::Wanted;
+use crate::core::delivery::{Wanted, Wishes};
 use crate::core::event_channels::carries;
 use crate::core::event_pattern::{EventFilter, PatternError};
 use crate::domain::endpoint::{
-    DeliveryMode, EndpointChannel, PayloadFormat, ReplayJob, ReplayStep,
+    CounterBatch, DeliveryMode, EndpointChannel, PayloadFormat, ReplayJob, ReplayStep,
 };
 use crate::domain::event::{Endpoint, Event};
 use crate::domain::{AppId, EndpointId, Record, Timestamp};
@@ -52,6 +52,7 @@ pub struct Receiver {
     /// Sent along with every delivery.
     pub headers: HeaderMap,
     pub replays: Vec<ReplayJob>,
+    counter_batch: Option<CounterBatch>,
     channels: Vec<EndpointChannel>,
     conditions: Vec<Asked>,
     secret: Secret,
@@ -75,6 +76,7 @@ impl Receiver {
             rate_per_minute: settings.rate_per_minute,
             headers: headers(endpoint, vault)?,
             replays: settings.replays.clone(),
+            counter_batch: settings.counter_batch,
             channels: settings.channels.clone(),
             conditions: conditions.ok_or(ReceiverError::Condition)?,
             secret: vault.open(id, &endpoint.sealed_secret)?,
@@ -93,10 +95,26 @@ impl Receiver {
 
     /// The event as this endpoint gets it; `None` where it does not take it.
     pub fn taken(&self, record: &Record, body_of: &BodyOf) -> Option<EventBody> {
-        if !self.filter.takes(&record.event) || !carries(&self.channels, &record.event) {
-            return None;
-        }
-        self.meets_conditions(record, body_of).then(|| self.body(record, body_of)).flatten()
+        self.takes(record, body_of).then(|| self.body(record, body_of)).flatten()
+    }
+
+    /// Whether it is among what the owner chose.
+    pub fn takes(&self, record: &Record, body_of: &BodyOf) -> bool {
+        self.filter.takes(&record.event)
+            && carries(&self.channels, &record.event)
+            && self.meets_conditions(record, body_of)
+    }
+
+    /// Whether events like this one go out together.
+    pub fn gathers(&self, record: &Record) -> bool {
+        // The wire's token knows no counters.
+        let has_counters = !matches!(self.format, PayloadFormat::Jwt { .. });
+        self.counter_batch.is_some() && record.event.is_counter() && has_counters
+    }
+
+    pub fn wishes(&self) -> Wishes {
+        let (mode, rate_per_minute) = (self.mode, self.rate_per_minute);
+        Wishes { mode, rate_per_minute, counter_batch: self.counter_batch }
     }
 
     /// The same bytes for every try.
@@ -127,7 +145,8 @@ impl Receiver {
             DeliveryMode::Parallel | DeliveryMode::Fifo => None,
             DeliveryMode::FifoByMember => record.event.member(),
         };
-        Wanted { seq: record.seq, key: member.map(|member| member.as_u128()) }
+        let key = member.map(|member| member.as_u128());
+        Wanted { seq: record.seq, key, gathered: self.gathers(record) }
     }
 }
 

@@ -3,14 +3,14 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::event::{Data, EventSource, data_for_keys, event_id};
+use super::event::{EventSource, data_for_keys, event_id};
 use super::time::WireTime;
 use crate::domain::{MemberId, Record};
 
 pub const MEDIA_TYPE: &str = "application/cloudevents+json; charset=utf-8";
 
 #[derive(Serialize)]
-struct CloudEvent<'a> {
+pub(super) struct CloudEvent<D> {
     specversion: &'static str,
     id: String,
     source: String,
@@ -24,23 +24,42 @@ struct CloudEvent<'a> {
     sequence: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     membersequence: Option<String>,
-    data: Data<'a>,
+    data: D,
+}
+
+impl<D: Serialize> CloudEvent<D> {
+    /// One that is about nobody in particular.
+    pub(super) fn new(
+        id: String,
+        event_type: &'static str,
+        record: &Record,
+        source: EventSource,
+        data: D,
+    ) -> CloudEvent<D> {
+        CloudEvent {
+            specversion: "1.0",
+            id,
+            source: format!("urn:guildhall:site:{}", source.site),
+            event_type,
+            time: WireTime(record.time),
+            subject: None,
+            datacontenttype: "application/json",
+            sequence: record.seq.to_string(),
+            membersequence: None,
+            data,
+        }
+    }
 }
 
 /// What keys see of a record; its subject is the member it belongs to.
 pub fn cloud_event_json(record: &Record, source: EventSource) -> Option<Bytes> {
     let subject = record.event.member();
+    let (id, event_type) = (event_id(source, record.seq), record.event.type_name());
+    let data = data_for_keys(&record.event)?;
     let event = CloudEvent {
-        specversion: "1.0",
-        id: event_id(source, record.seq),
-        source: format!("urn:guildhall:site:{}", source.site),
-        event_type: record.event.type_name(),
-        time: WireTime(record.time),
         subject,
-        datacontenttype: "application/json",
-        sequence: record.seq.to_string(),
         membersequence: subject.map(|_| record.member_seq.to_string()),
-        data: data_for_keys(&record.event)?,
+        ..CloudEvent::new(id, event_type, record, source, data)
     };
     serde_json::to_vec(&event).ok().map(Bytes::from)
 }

@@ -13,7 +13,7 @@ use crate::domain::event::{
 use crate::domain::profile::{ActivityStatus, Contact, Image, PrivacyStatus, Profile, Status};
 use crate::domain::{
     AppId, AssignmentId, BadgeId, EndpointId, Event, ItemOrdinal, MemberId, MemberOrdinal, Record,
-    Timestamp,
+    Timestamp, WrittenRecord,
 };
 
 const ANN: MemberId = MemberId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0001);
@@ -37,6 +37,12 @@ pub fn record(type_name: &str, seq: u64, time: Timestamp) -> Option<Record> {
     let event = events().into_iter().find(|event| event.type_name() == type_name)?;
     let member_seq = u64::from(event.member().is_some());
     Some(Record { seq, time, member_seq, touches: Touches::new(), event })
+}
+
+/// Counter events that go out together; the last has this place and time.
+pub fn counters(seq: u64, time: Timestamp) -> Vec<WrittenRecord> {
+    let at = |seq| record("counter.updated", seq, time).map(Arc::new);
+    [seq.saturating_sub(1), seq].into_iter().filter_map(at).collect()
 }
 
 fn members() -> Vec<Event> {

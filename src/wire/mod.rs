@@ -1,11 +1,10 @@
-//! The JSON shapes of things that leave or enter the process in more than one way: members, badges,
-//! events, batches. Routes and their envelopes are the HTTP floor's; the live protocol's frames are
 //! The JSON shapes of things that leave the process in more than one way: members, badges, events,
 //! increment batches. Routes and their envelopes are the HTTP floor's; the live protocol's frames
 //! are `realtime`'s.
 
 pub mod badge;
 pub mod cloud_event;
+pub mod counter_batch;
 pub mod endpoint_event;
 pub mod event;
 pub mod example;

@@ -12,7 +12,9 @@ use guildhall::domain::endpoint::{
     EndpointReport, EndpointSettings, ReplayJob, ReplayStep, Replayed,
 };
 use guildhall::domain::event::Endpoint;
-use guildhall::domain::{BadgeId, EndpointId, Event, MemberId, Record, Timestamp, WrittenRecord};
+use guildhall::domain::{
+    AppId, BadgeId, EndpointId, Event, MemberId, Record, Timestamp, WrittenRecord,
+};
 use guildhall::webhook::bounds::Bounds;
 use guildhall::webhook::client::{Client, ClientOptions, Dialer};
 use guildhall::webhook::dispatcher::DispatcherState;
@@ -75,6 +77,7 @@ impl Site {
             attempts: Arc::new(self.clone()),
             endpoints: Arc::new(self.clone()),
             body_of: Arc::new(|record, _| Some(body_of(record))),
+            batch_of: Arc::new(|records, _| batch_of(records)),
             client: client(15_000),
             vault: self.vault.clone(),
             clock: Arc::new(now),
@@ -122,6 +125,13 @@ impl Site {
         for _ in 0..count {
             self.follow();
         }
+    }
+
+    /// A counter of one member took one more step.
+    pub fn counter(&self, member: u128) -> u64 {
+        let (member, app) = (MemberId::from_u128(member), AppId::parse("shop").expect("an app"));
+        let (old, new, key) = (0, 1, "orders".to_owned());
+        self.write(Event::CounterUpdated { member, app, key, public: true, old, new })
     }
 
     pub fn badge_deleted(&self) -> u64 {
@@ -274,6 +284,14 @@ pub fn body_of(record: &Record) -> EventBody {
     let json = format!("{{\"type\":\"{kind}\",\"seq\":{}}}", record.seq);
     let (id, bytes) = (format!("evt_{}", record.seq), Bytes::from(json));
     EventBody { id, bytes, media_type: "application/json" }
+}
+
+pub fn batch_of(records: &[WrittenRecord]) -> Option<EventBody> {
+    let seqs: Vec<u64> = records.iter().map(|record| record.seq).collect();
+    let (first, last) = (seqs.first()?, seqs.last()?);
+    let json = format!("{{\"type\":\"counter.batch\",\"seqs\":{seqs:?}}}");
+    let (id, bytes) = (format!("evt_{first}-{last}"), Bytes::from(json));
+    Some(EventBody { id, bytes, media_type: "application/json" })
 }
 
 /// Waits until the dispatchers are as described, asking again and again.

@@ -129,6 +129,7 @@ fn patched(endpoint: &Endpoint, patch: &EndpointPatch) -> Endpoint {
         mode,
         format,
         request_origin,
+        counter_batch,
     } = patch.clone();
     let mut after = endpoint.clone();
     put(&mut after.url, url);
@@ -142,6 +143,7 @@ fn patched(endpoint: &Endpoint, patch: &EndpointPatch) -> Endpoint {
     put(&mut settings.mode, mode);
     put(&mut settings.format, format);
     put(&mut settings.request_origin, request_origin);
+    put(&mut settings.counter_batch, counter_batch);
     after
 }
 

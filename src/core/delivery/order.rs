@@ -10,11 +10,13 @@ pub struct Wanted {
     pub seq: u64,
     /// The member that it belongs to, as far as order goes.
     pub key: Option<u128>,
+    /// It goes into a batch with others.
+    pub gathered: bool,
 }
 
 impl Wanted {
     pub fn free(seq: u64) -> Wanted {
-        Wanted { seq, key: None }
+        Wanted { seq, key: None, gathered: false }
     }
 }
 
@@ -77,7 +79,10 @@ impl Delivery {
             Some(key) if in_order => keys.insert(*key),
             Some(_) | None => true,
         };
-        let resting = self.parked.values().filter(|parked| !self.flights.contains_key(&parked.seq));
+        let may_go = |parked: &&Parked| {
+            !self.flights.contains_key(&parked.seq) && self.batches.is_settled(parked.seq)
+        };
+        let resting = self.parked.values().filter(may_go);
         resting.filter(is_first).copied().collect()
     }
 

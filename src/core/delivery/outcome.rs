@@ -6,6 +6,7 @@ impl Delivery {
     pub(super) fn delivered(&mut self, attempt: Attempt, flight: Flight, now: Timestamp) {
         let failing_since = self.failing_since.take();
         self.complete(attempt.seq);
+        self.batches.forget(attempt.seq);
         if flight.round != self.round {
             return;
         }
@@ -175,6 +176,10 @@ impl Delivery {
         let slot_key = self.slots.get(&seq).and_then(|slot| slot.key);
         let key = self.parked_keys.get(&seq).copied().or(slot_key);
         self.complete(seq);
+        // What was set aside before it was ever tried fails for the first time now.
+        if parked.attempts == 0 {
+            parked.parked_at = now;
+        }
         parked.attempts += 1;
         if parked.attempts == limits::DELIVERY_TRIES_TO_TELL {
             self.notices.push(Notice::Failing { seq, tries: parked.attempts });

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::batches::Gathering;
 use crate::domain::Timestamp;
 
 /// An event that was set aside so that others could go on.
@@ -34,6 +35,10 @@ pub struct Progress {
     pub parked_keys: Vec<(u64, u128)>,
     /// How far replays are: their ids, and what comes next.
     pub replays: Places,
+    /// Counter events at or below the cursor, or done above it, that wait for more of them.
+    pub gathering: Option<Gathering>,
+    /// Batches by their last seq, and their first one; ascending.
+    pub batches: Vec<(u64, u64)>,
 }
 
 impl Progress {
@@ -69,15 +74,34 @@ enum Tail {
     Free,
     HeldUntil(Timestamp),
     More { next_try_at: Option<Timestamp>, parked_keys: Vec<(u64, u128)>, replays: Places },
+    Batches(Box<Batches>),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Batches {
+    next_try_at: Option<Timestamp>,
+    parked_keys: Vec<(u64, u128)>,
+    replays: Places,
+    gathering: Option<Gathering>,
+    batches: Vec<(u64, u64)>,
 }
 
 impl From<Progress> for Stored {
     fn from(progress: Progress) -> Stored {
-        let Progress { next_try_at, parked_keys, replays, .. } = progress;
-        let tail = match (next_try_at, parked_keys.is_empty() && replays.is_empty()) {
-            (None, true) => Tail::Free,
-            (Some(time), true) => Tail::HeldUntil(time),
-            (next_try_at, false) => Tail::More { next_try_at, parked_keys, replays },
+        let Progress { next_try_at, parked_keys, replays, gathering, batches, .. } = progress;
+        let is_plain = parked_keys.is_empty() && replays.is_empty();
+        let has_batches = gathering.is_some() || !batches.is_empty();
+        let tail = match next_try_at {
+            _ if has_batches => Tail::Batches(Box::new(Batches {
+                next_try_at,
+                parked_keys,
+                replays,
+                gathering,
+                batches,
+            })),
+            None if is_plain => Tail::Free,
+            Some(time) if is_plain => Tail::HeldUntil(time),
+            next_try_at => Tail::More { next_try_at, parked_keys, replays },
         };
         Stored {
             cursor: progress.cursor,
@@ -92,20 +116,24 @@ impl From<Progress> for Stored {
 
 impl From<Stored> for Progress {
     fn from(stored: Stored) -> Progress {
-        let (next_try_at, parked_keys, replays) = match stored.tail {
-            Tail::Free => (None, Vec::new(), Vec::new()),
-            Tail::HeldUntil(time) => (Some(time), Vec::new(), Vec::new()),
-            Tail::More { next_try_at, parked_keys, replays } => (next_try_at, parked_keys, replays),
-        };
-        Progress {
+        let plain = Progress {
             cursor: stored.cursor,
             done_above: stored.done_above,
             parked: stored.parked,
             failing_since: stored.failing_since,
             attempts: stored.attempts,
-            next_try_at,
-            parked_keys,
-            replays,
+            ..Progress::default()
+        };
+        match stored.tail {
+            Tail::Free => plain,
+            Tail::HeldUntil(time) => Progress { next_try_at: Some(time), ..plain },
+            Tail::More { next_try_at, parked_keys, replays } => {
+                Progress { next_try_at, parked_keys, replays, ..plain }
+            }
+            Tail::Batches(more) => {
+                let Batches { next_try_at, parked_keys, replays, gathering, batches } = *more;
+                Progress { next_try_at, parked_keys, replays, gathering, batches, ..plain }
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ impl Delivery {
     /// Sets events aside to be sent now, whatever became of them before. What is still to be sent
     /// anyway is not sent twice.
     pub fn replay(&mut self, wanted: &[Wanted], now: Timestamp) {
-        for Wanted { seq, key } in wanted.iter().copied() {
+        for Wanted { seq, key, .. } in wanted.iter().copied() {
             let is_waiting = self.slots.get(&seq).is_some_and(|slot| slot.stage != Stage::Done);
             if is_waiting || self.parked.contains_key(&seq) {
                 continue;

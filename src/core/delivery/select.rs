@@ -81,6 +81,7 @@ impl Delivery {
         self.allowed() > 0
             && waiting < self.window()
             && self.slots.len() < limits::DELIVERY_SPAN_MAX
+            && self.has_room_for_batches()
     }
 
     pub(super) fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
@@ -95,6 +96,7 @@ impl Delivery {
             Phase::Stopped { .. } => None,
         };
         let paced = self.pace.wait_until(now).filter(|_| self.flights.len() < self.allowed());
-        storing.into_iter().chain(trying).chain(paced).min()
+        let gathered = self.batches.due_at();
+        storing.into_iter().chain(trying).chain(paced).chain(gathered).min()
     }
 }

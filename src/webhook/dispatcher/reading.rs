@@ -54,7 +54,10 @@ impl Dispatcher {
         let receiver = self.receiver.borrow().clone();
         let (mut wanted, mut through, mut bytes) = (Vec::new(), 0, 0);
         for record in records {
-            if let Some(body) = receiver.taken(record, &self.ports.body_of) {
+            if receiver.gathers(record) {
+                let taken = receiver.takes(record, &self.ports.body_of);
+                wanted.extend(taken.then(|| receiver.wanted(record)));
+            } else if let Some(body) = receiver.taken(record, &self.ports.body_of) {
                 let more = bytes + body.bytes.len();
                 // One body is always taken, however large.
                 if !wanted.is_empty() && !self.has_room(&mut room, more) {

@@ -41,6 +41,7 @@ impl Dispatcher {
             place,
             receiver: self.receiver.borrow().clone(),
             seq: due.seq,
+            batch_from: self.delivery.batch_from(due.seq),
             body: self.bodies.get(&due.seq).cloned(),
             kept,
         };

@@ -336,7 +336,9 @@ impl Roster {
 fn is_clear(progress: &Progress) -> bool {
     let is_held = progress.next_try_at.is_some();
     let is_replaying = !progress.replays.is_empty();
-    progress.parked.is_empty() && progress.done_above.is_empty() && !is_held && !is_replaying
+    let has_batches = progress.gathering.is_some() || !progress.batches.is_empty();
+    let has_set_aside = !progress.parked.is_empty() || !progress.done_above.is_empty();
+    !has_set_aside && !is_held && !is_replaying && !has_batches
 }
 
 /// The sender is only ever dropped, never used: an error is the end that is waited for.

@@ -112,6 +112,32 @@ test('live deliveries of the site have the form that the catalogue says', async 
   await done(receiver, endpoint);
 });
 
+test('counters of many members arrive together, and none of their steps is missing', async () => {
+  const receiver = await startReceiver();
+  const counterBatch = { maxEvents: 100, everySeconds: 2 };
+  const settings = { eventTypes: ['counter.updated'], counterBatch };
+  const endpoint = await endpointFor(receiver, settings);
+  assert.deepEqual(endpoint.counterBatch, counterBatch);
+  const valid = await validators();
+  const people = await Promise.all(Array.from({ length: 6 }, () => createMember(url)));
+  const key = unique('steps');
+  const increments = people.map((person) => ({ memberId: person.id, key, delta: 7 }));
+  await call(url, 'POST', '/v1/activity-counters/ingest', { body: { increments } });
+  const own = () => receiver.deliveries
+    .flatMap(({ raw }) => JSON.parse(raw).data.counters)
+    .filter((counter) => counter.key === key);
+  const sum = () => own().reduce((steps, { old, new: now }) => steps + now - old, 0);
+  await eventually(() => sum() === 42, 'all steps arrive');
+  assert.ok(receiver.deliveries.length < people.length, `${receiver.deliveries.length} deliveries`);
+  for (const { raw, headers } of receiver.deliveries) {
+    const event = new Svix(endpoint.secret).verify(raw, headers);
+    assert.deepEqual([event.type, event.id], ['counter.batch', headers['webhook-id']]);
+    const validate = valid.get('counter.batch');
+    assert.ok(validate(event), `${raw}: ${JSON.stringify(validate.errors)}`);
+  }
+  await done(receiver, endpoint);
+});
+
 async function makeBadge() {
   const badge = { title: unique('Badge'), backgroundColor: '#000000', textColor: '#FFFFFF' };
   return (await call(url, 'POST', '/badges/v4/badges', { body: { badge } })).badge;

@@ -1,0 +1,154 @@
+//! Counter events that go out together: each counter once, with what it was before the first of
+//! them and what it is after the last.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::cloud_event::CloudEvent;
+use super::event::{EventSource, event_id};
+use super::time::WireTime;
+use crate::domain::{AppId, Event, MemberId, SiteId, WrittenRecord};
+
+pub const TYPE: &str = "counter.batch";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BatchBody<'a> {
+    id: String,
+    #[serde(rename = "type")]
+    event_type: &'static str,
+    timestamp: WireTime,
+    site_id: SiteId,
+    /// Of a single event; here always null.
+    member_id: Option<MemberId>,
+    seq: u64,
+    member_seq: Option<u64>,
+    data: BatchData<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BatchData<'a> {
+    first_seq: u64,
+    last_seq: u64,
+    counters: Vec<CounterChange<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CounterChange<'a> {
+    member_id: MemberId,
+    app_id: &'a AppId,
+    key: &'a str,
+    public: bool,
+    old: i64,
+    new: i64,
+}
+
+/// The id of a batch: of its first event, and where it ends.
+pub fn batch_id(records: &[WrittenRecord], source: EventSource) -> Option<String> {
+    let (first, last) = (records.first()?, records.last()?);
+    Some(format!("{}-{}", event_id(source, first.seq), last.seq))
+}
+
+/// The public form; `None` of nothing.
+pub fn batch_json(records: &[WrittenRecord], source: EventSource) -> Option<Bytes> {
+    let last = records.last()?;
+    let body = BatchBody {
+        id: batch_id(records, source)?,
+        event_type: TYPE,
+        timestamp: WireTime(last.time),
+        site_id: source.site,
+        member_id: None,
+        seq: last.seq,
+        member_seq: None,
+        data: data(records)?,
+    };
+    serde_json::to_vec(&body).ok().map(Bytes::from)
+}
+
+/// The same data in the envelope of CloudEvents.
+pub fn batch_cloud_event(records: &[WrittenRecord], source: EventSource) -> Option<Bytes> {
+    let last = records.last()?;
+    let id = batch_id(records, source)?;
+    let event = CloudEvent::new(id, TYPE, last, source, data(records)?);
+    serde_json::to_vec(&event).ok().map(Bytes::from)
+}
+
+fn data(records: &[WrittenRecord]) -> Option<BatchData<'_>> {
+    let (first, last) = (records.first()?, records.last()?);
+    let mut places: HashMap<(MemberId, &AppId, &str), usize> = HashMap::new();
+    let mut counters: Vec<CounterChange<'_>> = Vec::new();
+    for record in records {
+        let Event::CounterUpdated { member, app, key, public, old, new } = &record.event else {
+            continue;
+        };
+        let place = *places.entry((*member, app, key)).or_insert(counters.len());
+        match counters.get_mut(place) {
+            Some(known) => (known.public, known.new) = (*public, *new),
+            None => counters.push(CounterChange {
+                member_id: *member,
+                app_id: app,
+                key,
+                public: *public,
+                old: *old,
+                new: *new,
+            }),
+        }
+    }
+    Some(BatchData { first_seq: first.seq, last_seq: last.seq, counters })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::domain::batch::Touches;
+    use crate::domain::{Record, Timestamp};
+
+    const SOURCE: EventSource = EventSource { site: SiteId::from_u128(1), incarnation: 1 };
+
+    fn record(seq: u64, member: u128, key: &str, (old, new): (i64, i64)) -> WrittenRecord {
+        let (member, app) = (MemberId::from_u128(member), AppId::parse("shop").expect("an app"));
+        let key = key.to_owned();
+        let event = Event::CounterUpdated { member, app, key, public: true, old, new };
+        let time = Timestamp::from_unix_ms(seq as i64);
+        Arc::new(Record { seq, time, member_seq: 1, touches: Touches::new(), event })
+    }
+
+    #[test]
+    fn each_counter_is_told_once_from_its_first_value_to_its_last() {
+        let records = [
+            record(3, 1, "orders", (0, 2)),
+            record(5, 2, "orders", (7, 8)),
+            record(6, 1, "visits", (1, 2)),
+            record(9, 1, "orders", (2, 5)),
+        ];
+        let body: Value =
+            serde_json::from_slice(&batch_json(&records, SOURCE).expect("a body")).expect("JSON");
+        let id = body["id"].as_str().expect("an id");
+        assert!(id.starts_with("evt_") && id.ends_with("_3-9"), "{id}");
+        assert_eq!((&body["type"], &body["seq"]), (&json!("counter.batch"), &json!(9)));
+        assert_eq!(body["data"]["firstSeq"], 3);
+        let told: Vec<(&Value, &Value, &Value)> = body["data"]["counters"]
+            .as_array()
+            .expect("counters")
+            .iter()
+            .map(|counter| (&counter["key"], &counter["old"], &counter["new"]))
+            .collect();
+        let orders = json!("orders");
+        assert_eq!(told[0], (&orders, &json!(0), &json!(5)));
+        assert_eq!(told[1], (&orders, &json!(7), &json!(8)));
+        assert_eq!(told[2], (&json!("visits"), &json!(1), &json!(2)));
+        let cloud: Value =
+            serde_json::from_slice(&batch_cloud_event(&records, SOURCE).expect("a body"))
+                .expect("JSON");
+        assert_eq!((&cloud["data"], &cloud["id"]), (&body["data"], &body["id"]));
+        assert_eq!(batch_json(&[], SOURCE), None);
+    }
+}
