@@ -1,20 +1,26 @@
-//! The API document as a snapshot: it changes only together with `tests/golden/openapi.json`.
-//! `UPDATE_GOLDEN=1 cargo test --test http_openapi` rewrites the snapshot.
+//! The API documents as snapshots: they change only together with `tests/golden`.
+//! `UPDATE_GOLDEN=1 cargo test --test http_openapi` rewrites the snapshots.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use serde_json::Value;
+
 #[test]
-fn the_api_document_is_the_one_that_was_agreed() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/openapi.json");
-    let document = guildhall::http::openapi::document();
-    let text = serde_json::to_string_pretty(&document).expect("a document") + "\n";
+fn the_documents_are_the_ones_that_were_agreed() {
+    check("openapi.json", &guildhall::http::openapi::document());
+    check("asyncapi.json", &guildhall::http::asyncapi::document());
+}
+
+fn check(name: &str, document: &Value) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let text = serde_json::to_string_pretty(document).expect("a document") + "\n";
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, &text).expect("the snapshot is writable");
         return;
     }
     let golden = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(golden == text, "tests/golden/openapi.json differs:\n{}", difference(&golden, &text));
+    assert!(golden == text, "tests/golden/{name} differs:\n{}", difference(&golden, &text));
 }
 
 /// Lines that only one side has, in their order; enough to see what changed.

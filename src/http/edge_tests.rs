@@ -216,9 +216,16 @@ async fn unknown_routes_and_methods_answer_alike() {
 
 #[actix_web::test]
 async fn every_reply_carries_its_safety_headers_and_a_request_id() {
-    for path in
-        ["/", "/ui/app.js", "/livez", "/readyz", "/metrics", "/openapi.json", "/no", "/v1/events"]
-    {
+    for path in [
+        "/",
+        "/ui/app.js",
+        "/readyz",
+        "/metrics",
+        "/openapi.json",
+        "/asyncapi.json",
+        "/no",
+        "/v1/events",
+    ] {
         let response = send(request(&Method::GET, path, "")).await;
         let header = |name: &str| {
             let value = response.headers().get(name).and_then(|value| value.to_str().ok());
@@ -237,7 +244,9 @@ async fn every_reply_carries_its_safety_headers_and_a_request_id() {
 
 #[actix_web::test]
 async fn the_public_routes_answer_without_a_credential() {
-    for path in ["/", "/ui/app.js", "/ui/style.css", "/livez", "/metrics", "/openapi.json"] {
+    let documents = ["/openapi.json", "/asyncapi.json"];
+    let others = ["/", "/ui/app.js", "/ui/style.css", "/livez", "/metrics"];
+    for path in others.into_iter().chain(documents) {
         assert_eq!(send(request(&Method::GET, path, "")).await.status(), 200, "{path}");
     }
     assert_eq!(send(request(&Method::GET, "/ui/secret", "")).await.status(), 404);

@@ -1,11 +1,11 @@
-//! What operators and their tools ask: alive, ready, metrics, the API document.
+//! What operators and their tools ask: alive, ready, metrics, the API documents.
 
 use serde_json::{Value, json};
 
 use super::call::{Call, Kind, Reply};
 use super::error::Problem;
 use super::front::Unready;
-use super::openapi;
+use super::{asyncapi, openapi};
 
 pub async fn live(_call: Call) -> Result<Reply, Problem> {
     Reply::stateless(Kind::Json, json!({"status": "alive"}).to_string())
@@ -33,4 +33,8 @@ pub async fn metrics(call: Call) -> Result<Reply, Problem> {
 
 pub async fn openapi(_call: Call) -> Result<Reply, Problem> {
     Reply::stateless(Kind::Json, openapi::document().to_string())
+}
+
+pub async fn asyncapi(_call: Call) -> Result<Reply, Problem> {
+    Reply::stateless(Kind::Json, asyncapi::document().to_string())
 }

@@ -4,6 +4,7 @@
 mod access;
 mod app_keys;
 mod assignments;
+pub mod asyncapi;
 mod attempts;
 mod auth;
 mod badge_input;

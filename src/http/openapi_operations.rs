@@ -57,7 +57,7 @@ const NEW_ENDPOINT: &str = "endpoint: NewWebhookEndpoint, seq: seq";
 const ENDPOINT_INPUT: &str = "url?: url, eventTypes?: [string], description?: endpointText, \
     headers?: any, channels?: EndpointChannels, conditions?: any, ratePerMinute?: endpointRate, \
     mode?: DeliveryMode, format?: PayloadFormat, appId?: string, badgeEvents?: BadgeEvents, \
-    requestOrigin?: hostName";
+    requestOrigin?: hostName, counterBatch?: CounterBatch";
 const NEW_ENDPOINT_INPUT: &str = "url: url, eventTypes?: [string], description?: endpointText, \
     headers?: any, channels?: EndpointChannels, conditions?: any, ratePerMinute?: endpointRate, \
     mode?: DeliveryMode, format?: PayloadFormat, appId?: string, badgeEvents?: BadgeEvents, \
@@ -321,6 +321,7 @@ pub const OPERATIONS: &[Described] = &[
     words("readyz", "Operation", "Should requests be sent here", reads("", "status: string")),
     words("metrics", "Operation", "Metrics in the Prometheus text format", reads("", "")),
     words("openapi", "Operation", "This document", reads("", "")),
+    words("asyncapi", "Operation", "Channels, webhooks and their events", reads("", "")),
     words("page", "Operation", "The live page", reads("", "")),
     words("pageFile", "Operation", "A file of the live page", reads("", "")),
 ];

@@ -77,6 +77,7 @@ pub fn table() -> Vec<Row> {
             get("/readyz", Public, "readyz", health::ready),
             get("/metrics", Public, "metrics", health::metrics),
             get("/openapi.json", Public, "openapi", health::openapi),
+            get("/asyncapi.json", Public, "asyncapi", health::asyncapi),
             get("/", Public, "page", ui::page),
             get("/ui/{file}", Public, "pageFile", ui::file),
         ]),
