@@ -329,6 +329,8 @@ pub const EVENT_PATTERN_BYTES_MAX: usize = 128;
 
 /// Records that a dispatcher reads at once.
 pub const WEBHOOK_PAGE_RECORDS_MAX: usize = 64;
+/// From so many records on, a dispatcher lets another thread put them into words.
+pub const WEBHOOK_PAGE_WORDED_HERE_MAX: usize = 16;
 /// Records that a site looks at in one step to learn which endpoints want them.
 pub const WEBHOOK_FOLLOW_RECORDS_MAX: usize = 1_024;
 /// Bodies that a dispatcher takes from one page; what is beyond is read again later.
