@@ -17,6 +17,7 @@ mod random;
 #[path = "crash/server.rs"]
 mod server;
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -70,10 +71,8 @@ fn what_was_acknowledged_is_delivered_across_every_kill() {
             tell(cycle, &receiver, acknowledged.len());
         }
     }
-    let all_there = |ledger: &Ledger| {
-        let everywhere = |item: &String| (0..ENDPOINTS).all(|endpoint| ledger.has(endpoint, item));
-        acknowledged.iter().all(everywhere)
-    };
+    let everywhere = 0..ENDPOINTS;
+    let all_there = all_at(everywhere, &acknowledged);
     assert!(receiver.until(ALL_DELIVERED_MAX, all_there), "{}", missing(&receiver, &acknowledged));
     drop(server);
     home.assert_no_panic_was_logged();
@@ -149,8 +148,19 @@ fn pause(time: Duration) {
 
 /// The endpoint that takes everything has what was acknowledged, soon after a start.
 fn assert_caught_up(receiver: &Receiver, acknowledged: &[String]) {
-    let there = |ledger: &Ledger| acknowledged.iter().all(|item| ledger.has(STEADY, item));
+    let there = all_at(STEADY..STEADY + 1, acknowledged);
     assert!(receiver.until(CAUGHT_UP_MAX, there), "{}", missing(receiver, acknowledged));
+}
+
+/// Whether these endpoints have all items. It is asked with every delivery, which waits meanwhile:
+/// what was there once is not looked for again.
+fn all_at(endpoints: Range<usize>, items: &[String]) -> impl FnMut(&Ledger) -> bool {
+    let mut left = items.iter().peekable();
+    move |ledger| {
+        let is_there = |item: &&String| endpoints.clone().all(|it| ledger.has(it, item));
+        while left.next_if(is_there).is_some() {}
+        left.peek().is_none()
+    }
 }
 
 fn missing(receiver: &Receiver, acknowledged: &[String]) -> String {

@@ -166,7 +166,7 @@ impl Receiver {
     }
 
     /// Waits until the ledger is as described.
-    pub fn until(&self, longest: Duration, good: impl Fn(&Ledger) -> bool) -> bool {
+    pub fn until(&self, longest: Duration, mut good: impl FnMut(&Ledger) -> bool) -> bool {
         let end = Instant::now() + longest;
         let mut ledger = self.shared.ledger.lock().expect("a lock");
         while !good(&ledger) {
