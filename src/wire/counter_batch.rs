@@ -7,26 +7,11 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::cloud_event::CloudEvent;
-use super::event::{EventSource, event_id};
+use super::event::{EventBody, EventSource, event_id};
 use super::time::WireTime;
-use crate::domain::{AppId, Event, MemberId, SiteId, WrittenRecord};
+use crate::domain::{AppId, Event, MemberId, WrittenRecord};
 
 pub const TYPE: &str = "counter.batch";
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct BatchBody<'a> {
-    id: String,
-    #[serde(rename = "type")]
-    event_type: &'static str,
-    timestamp: WireTime,
-    site_id: SiteId,
-    /// Of a single event; here always null.
-    member_id: Option<MemberId>,
-    seq: u64,
-    member_seq: Option<u64>,
-    data: BatchData<'a>,
-}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -56,7 +41,8 @@ pub fn batch_id(records: &[WrittenRecord], source: EventSource) -> Option<String
 /// The public form; `None` of nothing.
 pub fn batch_json(records: &[WrittenRecord], source: EventSource) -> Option<Bytes> {
     let last = records.last()?;
-    let body = BatchBody {
+    // It belongs to many members, so that it names none.
+    let body = EventBody {
         id: batch_id(records, source)?,
         event_type: TYPE,
         timestamp: WireTime(last.time),
@@ -109,7 +95,7 @@ mod tests {
 
     use super::*;
     use crate::domain::batch::Touches;
-    use crate::domain::{Record, Timestamp};
+    use crate::domain::{Record, SiteId, Timestamp};
 
     const SOURCE: EventSource = EventSource { site: SiteId::from_u128(1), incarnation: 1 };
 

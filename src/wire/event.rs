@@ -82,16 +82,16 @@ fn encode(record: &Record, source: EventSource, gaze: Gaze) -> Option<Bytes> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct EventBody<'a> {
-    id: String,
+pub(super) struct EventBody<D> {
+    pub id: String,
     #[serde(rename = "type")]
-    event_type: &'static str,
-    timestamp: WireTime,
-    site_id: SiteId,
-    member_id: Option<MemberId>,
-    seq: u64,
-    member_seq: Option<u64>,
-    data: Data<'a>,
+    pub event_type: &'static str,
+    pub timestamp: WireTime,
+    pub site_id: SiteId,
+    pub member_id: Option<MemberId>,
+    pub seq: u64,
+    pub member_seq: Option<u64>,
+    pub data: D,
 }
 
 #[derive(Serialize)]
