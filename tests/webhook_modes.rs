@@ -5,7 +5,7 @@ mod webhook_support;
 use std::collections::BTreeMap;
 
 use guildhall::core::delivery::{
-    Attempt, AttemptResult, Delivery, DeliverySettings, Jitter, Progress, Schedule, Wanted,
+    Attempt, AttemptResult, Delivery, DeliverySettings, Jitter, Progress, Schedule, Wanted, Wishes,
 };
 use guildhall::domain::endpoint::{Condition, DeliveryMode, EndpointChannel, Operator};
 use guildhall::domain::{Event, MemberId, Timestamp};
@@ -184,4 +184,22 @@ fn a_rate_holds_for_new_and_old_events_together_and_wakes_in_time() {
     assert!(wake_at <= bench.now.plus_ms(1_000), "{wake_at:?}");
     assert_eq!(bench.sent(1_000).len(), 1);
     assert_eq!(bench.sent(1_000).len(), 1);
+}
+
+#[test]
+fn an_endpoint_has_as_many_on_their_way_as_it_wishes() {
+    let check = |mode: DeliveryMode, window: Option<usize>, expected: usize| {
+        let settings = DeliverySettings::default();
+        let mut delivery = Delivery::new(settings, Progress::default());
+        delivery.obey(Wishes { mode, window, ..Wishes::default() });
+        let now = Timestamp::from_unix_ms(0);
+        let wanted: Vec<Wanted> = (1..=100).map(Wanted::free).collect();
+        delivery.take(100, &wanted, now);
+        assert_eq!(delivery.tick(now).send.len(), expected, "{mode:?} {window:?}");
+    };
+    check(DeliveryMode::Parallel, None, DeliverySettings::default().window);
+    check(DeliveryMode::Parallel, Some(1), 1);
+    check(DeliveryMode::Parallel, Some(64), 64);
+    check(DeliveryMode::FifoByMember, Some(20), 20);
+    check(DeliveryMode::Fifo, Some(64), 1);
 }

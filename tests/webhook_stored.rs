@@ -86,6 +86,7 @@ fn every_setting_of_an_endpoint_comes_back() {
         request_origin: Some("events.example.com".to_owned()),
         replays: vec![ReplayJob { id: 11, what: Replayed::Events(vec![3, 4]) }],
         counter_batch: Some(CounterBatch { events_max: 100, every_seconds: 60 }),
+        in_flight_max: Some(64),
     };
     for disabled in [None, Some("gone".to_owned())] {
         let endpoint = endpoint(disabled, settings.clone());

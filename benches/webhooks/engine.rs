@@ -120,6 +120,12 @@ impl Caller {
         self.call("POST", "/v1/webhook-endpoints", &body);
     }
 
+    /// The same with so many deliveries on their way at once.
+    pub fn wide_endpoint(&mut self, url: &str, event_types: &[&str], in_flight: usize) {
+        let body = json!({ "url": url, "eventTypes": event_types, "maxInFlight": in_flight });
+        self.call("POST", "/v1/webhook-endpoints", &body.to_string());
+    }
+
     pub fn create_members(&mut self, count: usize) {
         let line = |number| {
             json!({ "loginEmail": format!("m{number}@example.com"), "privacyStatus": "PUBLIC",

@@ -22,6 +22,8 @@ use receiver::{Manner, Receiver, delays};
 
 /// What an endpoint has on its way at once, as released.
 const WINDOW: usize = guildhall::domain::limits::DELIVERY_WINDOW_DEFAULT;
+/// What an endpoint may wish for.
+const WIDE_WINDOW: usize = guildhall::domain::limits::DELIVERY_WINDOW_MAX;
 const LONGEST: Duration = Duration::from_secs(300);
 const MEMBERS: usize = 2_000;
 
@@ -41,20 +43,21 @@ pub fn median(values: &[f64]) -> f64 {
 
 /// A backlog is worked off with nothing else to do, beside senders that keep nothing.
 fn throughput() {
-    for fan_out in [1, 10] {
+    for (fan_out, in_flight) in [(1, WINDOW), (1, WIDE_WINDOW), (10, WINDOW)] {
         let deliveries = 200_000;
         let (mut ours, mut signing, mut bare) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..rounds() {
-            ours.push(drain(fan_out, deliveries / fan_out));
+            ours.push(drain(fan_out, in_flight, deliveries / fan_out));
             let receiver = Receiver::counting(Manner::Prompt);
-            let connections = WINDOW * fan_out as usize;
+            let connections = in_flight * fan_out as usize;
             signing.push(naive::rate(&receiver, connections, deliveries, Signs::Each));
             bare.push(naive::rate(&receiver, connections, deliveries, Signs::Once));
         }
         let [ours, signing, bare] = [ours, signing, bare].map(|rates| median(&rates));
         println!(
-            "throughput, fan-out {fan_out}: {ours:.0} deliveries/s, {:.0} events/s; naive sender \
-             {signing:.0}/s ({:.0} %), without signing {bare:.0}/s ({:.0} %)",
+            "throughput, fan-out {fan_out}, {in_flight} in flight each: {ours:.0} deliveries/s, \
+             {:.0} events/s; naive sender {signing:.0}/s ({:.0} %), without signing {bare:.0}/s \
+             ({:.0} %)",
             ours / fan_out as f64,
             100.0 * ours / signing,
             100.0 * ours / bare,
@@ -63,13 +66,13 @@ fn throughput() {
 }
 
 /// Deliveries a second from the moment that the last event was acknowledged.
-fn drain(fan_out: u64, events: u64) -> f64 {
+fn drain(fan_out: u64, in_flight: usize, events: u64) -> f64 {
     let engine = Engine::start();
     let receiver = Receiver::counting(Manner::Prompt);
     let mut owner = engine.owner();
     owner.create_members(MEMBERS);
     for path in 0..fan_out {
-        owner.endpoint(&receiver.url(path), &["follow.created"]);
+        owner.wide_endpoint(&receiver.url(path), &["follow.created"], in_flight);
     }
     owner.follow(events as usize);
     let (began, before, cpu) = (Instant::now(), receiver.count(), engine.cpu());

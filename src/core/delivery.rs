@@ -59,6 +59,8 @@ pub struct Wishes {
     pub mode: DeliveryMode,
     pub rate_per_minute: Option<u32>,
     pub counter_batch: Option<CounterBatch>,
+    /// Deliveries on their way at once, where it is not what the operator chose.
+    pub window: Option<usize>,
 }
 
 /// One delivery to start now. Its result must come back through [`Delivery::attempted`].
@@ -208,6 +210,7 @@ pub struct Delivery {
     replays: BTreeMap<u64, u64>,
     pace: Pace,
     batches: Batches,
+    wished_window: Option<usize>,
 }
 
 impl Delivery {
@@ -240,13 +243,15 @@ impl Delivery {
             replays: progress.replays.into_iter().collect(),
             pace,
             batches: Batches::going_on(progress.gathering, progress.batches),
+            wished_window: None,
         }
     }
 
     /// What the endpoint wishes from here on.
     pub fn obey(&mut self, wishes: Wishes) {
-        let Wishes { mode, rate_per_minute, counter_batch } = wishes;
+        let Wishes { mode, rate_per_minute, counter_batch, window } = wishes;
         self.settings.mode = mode;
+        self.wished_window = window;
         self.batches.wish = counter_batch;
         if self.settings.rate_per_minute != rate_per_minute {
             self.settings.rate_per_minute = rate_per_minute;

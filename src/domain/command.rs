@@ -93,6 +93,7 @@ pub struct EndpointPatch {
     pub format: Option<PayloadFormat>,
     pub request_origin: Option<Option<String>>,
     pub counter_batch: Option<Option<CounterBatch>>,
+    pub in_flight_max: Option<Option<u32>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -45,6 +45,8 @@ pub struct EndpointSettings {
     pub replays: Vec<ReplayJob>,
     /// Counter events are delivered together.
     pub counter_batch: Option<CounterBatch>,
+    /// Deliveries that may be on their way at once, where it is not the usual number.
+    pub in_flight_max: Option<u32>,
 }
 
 /// How many counter events go into one delivery, and how long they are gathered for it.
@@ -210,6 +212,7 @@ enum Setting {
     Replay(ReplayJob),
     RequestOrigin(String),
     CounterBatch(CounterBatch),
+    InFlightMax(u32),
 }
 
 impl From<Endpoint> for Stored {
@@ -274,6 +277,7 @@ impl EndpointSettings {
         list.extend(self.request_origin.map(Setting::RequestOrigin));
         list.extend(self.replays.into_iter().map(Setting::Replay));
         list.extend(self.counter_batch.map(Setting::CounterBatch));
+        list.extend(self.in_flight_max.map(Setting::InFlightMax));
         list
     }
 
@@ -295,6 +299,7 @@ impl EndpointSettings {
                 Setting::Replay(job) => settings.replays.push(job),
                 Setting::RequestOrigin(origin) => settings.request_origin = Some(origin),
                 Setting::CounterBatch(batch) => settings.counter_batch = Some(batch),
+                Setting::InFlightMax(count) => settings.in_flight_max = Some(count),
             }
         }
         settings

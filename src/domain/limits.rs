@@ -263,6 +263,8 @@ pub const INTERN_SCAN_KEYS_MAX: usize = 16;
 
 /// Deliveries of one endpoint that may be on their way at once.
 pub const DELIVERY_WINDOW_DEFAULT: usize = 8;
+/// The most that an endpoint may wish for.
+pub const DELIVERY_WINDOW_MAX: usize = 64;
 /// Matching events above an endpoint's cursor that are remembered at once, done or not.
 pub const DELIVERY_SPAN_MAX: usize = 256;
 /// Counter events that one delivery may hold, and the longest that they are gathered for it.
@@ -329,8 +331,6 @@ pub const EVENT_PATTERN_BYTES_MAX: usize = 128;
 
 /// Records that a dispatcher reads at once.
 pub const WEBHOOK_PAGE_RECORDS_MAX: usize = 64;
-/// From so many records on, a dispatcher lets another thread put them into words.
-pub const WEBHOOK_PAGE_WORDED_HERE_MAX: usize = 16;
 /// Records that a site looks at in one step to learn which endpoints want them.
 pub const WEBHOOK_FOLLOW_RECORDS_MAX: usize = 1_024;
 /// Bodies that a dispatcher takes from one page; what is beyond is read again later.

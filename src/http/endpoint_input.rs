@@ -14,9 +14,10 @@ use crate::domain::endpoint::{
 };
 use crate::domain::limits::{
     APP_ID_BYTES_MAX, COUNTER_BATCH_EVENTS_MAX, COUNTER_BATCH_SECONDS_DEFAULT,
-    COUNTER_BATCH_SECONDS_MAX, ENDPOINT_CHANNELS_MAX, ENDPOINT_DESCRIPTION_BYTES_MAX,
-    ENDPOINT_HEADER_NAME_BYTES_MAX, ENDPOINT_HEADER_VALUE_BYTES_MAX, ENDPOINT_HEADERS_MAX,
-    ENDPOINT_RATE_PER_MINUTE_MAX, ENDPOINT_URL_BYTES_MAX, ORIGIN_BYTES_MAX,
+    COUNTER_BATCH_SECONDS_MAX, DELIVERY_WINDOW_MAX, ENDPOINT_CHANNELS_MAX,
+    ENDPOINT_DESCRIPTION_BYTES_MAX, ENDPOINT_HEADER_NAME_BYTES_MAX,
+    ENDPOINT_HEADER_VALUE_BYTES_MAX, ENDPOINT_HEADERS_MAX, ENDPOINT_RATE_PER_MINUTE_MAX,
+    ENDPOINT_URL_BYTES_MAX, ORIGIN_BYTES_MAX,
 };
 use crate::domain::{AppId, EndpointId};
 
@@ -95,6 +96,7 @@ impl Wished {
         let headers = headers(&root.child("headers"), faults);
         let origin = origin(&root.child("requestOrigin"), faults);
         let batch = counter_batch(&root.child("counterBatch"), faults);
+        let in_flight = faults.bounded(&root.child("maxInFlight"), 1..=DELIVERY_WINDOW_MAX as i64);
         let patch = EndpointPatch {
             url: None,
             event_types: is_named("eventTypes").then_some(event_types),
@@ -107,6 +109,7 @@ impl Wished {
             format: None,
             request_origin: is_named("requestOrigin").then_some(origin),
             counter_batch: is_named("counterBatch").then_some(batch),
+            in_flight_max: is_named("maxInFlight").then_some(in_flight.map(|count| count as u32)),
         };
         let format = format(call, root, faults)?;
         Ok(Wished { patch, headers: is_named("headers").then_some(headers), format })
@@ -167,6 +170,7 @@ pub fn settings(patch: EndpointPatch) -> EndpointSettings {
         format: patch.format.unwrap_or_default(),
         request_origin: patch.request_origin.flatten(),
         counter_batch: patch.counter_batch.flatten(),
+        in_flight_max: patch.in_flight_max.flatten(),
         ..EndpointSettings::default()
     }
 }

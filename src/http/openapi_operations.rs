@@ -57,7 +57,7 @@ const NEW_ENDPOINT: &str = "endpoint: NewWebhookEndpoint, seq: seq";
 const ENDPOINT_INPUT: &str = "url?: url, eventTypes?: [string], description?: endpointText, \
     headers?: any, channels?: EndpointChannels, conditions?: any, ratePerMinute?: endpointRate, \
     mode?: DeliveryMode, format?: PayloadFormat, appId?: string, badgeEvents?: BadgeEvents, \
-    requestOrigin?: hostName, counterBatch?: CounterBatch";
+    requestOrigin?: hostName, counterBatch?: CounterBatch, maxInFlight?: inFlight";
 const NEW_ENDPOINT_INPUT: &str = "url: url, eventTypes?: [string], description?: endpointText, \
     headers?: any, channels?: EndpointChannels, conditions?: any, ratePerMinute?: endpointRate, \
     mode?: DeliveryMode, format?: PayloadFormat, appId?: string, badgeEvents?: BadgeEvents, \

@@ -170,14 +170,14 @@ const ENDPOINT: &str = "id: uuid, url: url, eventTypes: [string], createdDate: t
          oldSecrets: integer, description: any, headerNames: [string], channels: EndpointChannels, \
          conditions: any, ratePerMinute: any, mode: DeliveryMode, format: PayloadFormat, \
          appId: any, badgeEvents: any, requestOrigin: any, counterBatch: any, \
-         replays: [seq], \
+         maxInFlight: any, replays: [seq], \
          delivery?: EndpointDelivery";
 const NEW_ENDPOINT: &str = "id: uuid, url: url, eventTypes: [string], createdDate: time, \
          afterSeq: seq, disabled: boolean, disabledReason: any, previousSecretUntil: any, \
          oldSecrets: integer, description: any, headerNames: [string], channels: EndpointChannels, \
          conditions: any, ratePerMinute: any, mode: DeliveryMode, format: PayloadFormat, \
          appId: any, badgeEvents: any, requestOrigin: any, counterBatch: any, \
-         replays: [seq], \
+         maxInFlight: any, replays: [seq], \
          secret: string";
 
 /// A schema that stands alone: what it refers to is put in its place.
@@ -276,6 +276,9 @@ fn scalar(kind: &str) -> Value {
         "endpointRate" => json!({
             "type": ["integer", "null"], "minimum": 1,
             "maximum": limits::ENDPOINT_RATE_PER_MINUTE_MAX,
+        }),
+        "inFlight" => json!({
+            "type": ["integer", "null"], "minimum": 1, "maximum": limits::DELIVERY_WINDOW_MAX,
         }),
         "batchEvents" => json!({
             "type": "integer", "minimum": 1, "maximum": limits::COUNTER_BATCH_EVENTS_MAX,

@@ -39,6 +39,7 @@ pub fn shape(endpoint: &Endpoint, now: Timestamp) -> Value {
         "badgeEvents": badge_events,
         "requestOrigin": settings.request_origin,
         "counterBatch": settings.counter_batch.map(counter_batch),
+        "maxInFlight": settings.in_flight_max,
         "replays": settings.replays.iter().map(|job| job.id).collect::<Vec<u64>>(),
     })
 }

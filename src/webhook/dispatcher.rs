@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::attempt::{Attempting, Ended, Fate, attempt};
 use super::bounds::{Place, SiteBounds, Taken};
 use super::client::Connection;
-use super::port::{BodyOf, EventBody, PortError, Ports};
+use super::port::{EventBody, PortError, Ports};
 use super::receiver::Receiver;
 use crate::core::delivery::{
     Attempt, AttemptLog, Delivery, DisableReason, Due, Jitter, Phase, Progress, Skipped, Wanted,

@@ -53,6 +53,7 @@ pub struct Receiver {
     pub headers: HeaderMap,
     pub replays: Vec<ReplayJob>,
     counter_batch: Option<CounterBatch>,
+    in_flight_max: Option<u32>,
     channels: Vec<EndpointChannel>,
     conditions: Vec<Asked>,
     secret: Secret,
@@ -77,6 +78,7 @@ impl Receiver {
             headers: headers(endpoint, vault)?,
             replays: settings.replays.clone(),
             counter_batch: settings.counter_batch,
+            in_flight_max: settings.in_flight_max,
             channels: settings.channels.clone(),
             conditions: conditions.ok_or(ReceiverError::Condition)?,
             secret: vault.open(id, &endpoint.sealed_secret)?,
@@ -113,8 +115,12 @@ impl Receiver {
     }
 
     pub fn wishes(&self) -> Wishes {
-        let (mode, rate_per_minute) = (self.mode, self.rate_per_minute);
-        Wishes { mode, rate_per_minute, counter_batch: self.counter_batch }
+        Wishes {
+            mode: self.mode,
+            rate_per_minute: self.rate_per_minute,
+            counter_batch: self.counter_batch,
+            window: self.in_flight_max.map(|count| count as usize),
+        }
     }
 
     /// The same bytes for every try.

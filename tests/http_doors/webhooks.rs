@@ -59,7 +59,7 @@ fn every_setting_is_kept_shown_and_changed_one_by_one() {
         "url": "http://127.0.0.1:9/hook", "eventTypes": ["follow.*"], "description": "our CRM",
         "headers": {"X-Api-Key": "very secret"}, "channels": {"memberIds": [ann.id]},
         "conditions": {"memberId": {"$exists": true}}, "ratePerMinute": 90,
-        "counterBatch": {"maxEvents": 50, "everySeconds": 30},
+        "counterBatch": {"maxEvents": 50, "everySeconds": 30}, "maxInFlight": 64,
         "mode": "fifo_by_member", "format": "cloudevents",
     });
     let (path, endpoint) = created(&site, &wished);
@@ -67,18 +67,19 @@ fn every_setting_is_kept_shown_and_changed_one_by_one() {
         "eventTypes": ["follow.*"], "description": "our CRM", "headerNames": ["x-api-key"],
         "channels": {"memberIds": [ann.id], "appIds": [], "badgeIds": []},
         "conditions": {"memberId": {"$exists": true}}, "ratePerMinute": 90,
-        "counterBatch": {"maxEvents": 50, "everySeconds": 30},
+        "counterBatch": {"maxEvents": 50, "everySeconds": 30}, "maxInFlight": 64,
         "mode": "fifo_by_member", "format": "cloudevents", "disabled": false,
     });
     for (name, value) in shown.as_object().unwrap() {
         assert_eq!(endpoint[name], *value, "{name}");
     }
     site.done("PATCH", &path, json!({"description": null, "counterBatch": null}));
+    site.done("PATCH", &path, json!({"maxInFlight": null}));
     site.done("PATCH", &path, json!({"ratePerMinute": null, "counterBatch": {}}));
     let patch = json!({"mode": "parallel", "eventTypes": [], "channels": {}});
     let changed = site.done("PATCH", &path, patch)["endpoint"].clone();
     assert_eq!(changed["description"], Value::Null);
-    assert_eq!(changed["ratePerMinute"], Value::Null);
+    assert_eq!((&changed["ratePerMinute"], &changed["maxInFlight"]), (&Value::Null, &Value::Null));
     assert_eq!(changed["counterBatch"], json!({"maxEvents": 1_000, "everySeconds": 10}));
     assert_eq!((&changed["mode"], &changed["eventTypes"]), (&json!("parallel"), &json!([])));
     assert_eq!(changed["headerNames"], json!(["x-api-key"]), "what is not sent is kept");
@@ -102,6 +103,7 @@ fn every_fault_of_an_endpoint_is_told_at_once_and_nothing_changes() {
         "headers": {"Host": "a"}, "channels": {"memberIds": ["7"], "appIds": ["a b"]},
         "conditions": {"a": {"$like": "b"}}, "ratePerMinute": 0, "mode": "lifo", "format": "xml",
         "appId": "blog", "counterBatch": {"maxEvents": 1_001, "everySeconds": 0},
+        "maxInFlight": 65,
     });
     let problem = site.refused("PATCH", &path, bad, (400, "INVALID_ARGUMENT"));
     let mut found = crate::client::each(&problem["errors"], "/pointer");
@@ -117,6 +119,7 @@ fn every_fault_of_an_endpoint_is_told_at_once_and_nothing_changes() {
         "/eventTypes",
         "/format",
         "/headers/Host",
+        "/maxInFlight",
         "/mode",
         "/ratePerMinute",
         "/url",

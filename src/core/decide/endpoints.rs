@@ -130,6 +130,7 @@ fn patched(endpoint: &Endpoint, patch: &EndpointPatch) -> Endpoint {
         format,
         request_origin,
         counter_batch,
+        in_flight_max,
     } = patch.clone();
     let mut after = endpoint.clone();
     put(&mut after.url, url);
@@ -144,6 +145,7 @@ fn patched(endpoint: &Endpoint, patch: &EndpointPatch) -> Endpoint {
     put(&mut settings.format, format);
     put(&mut settings.request_origin, request_origin);
     put(&mut settings.counter_batch, counter_batch);
+    put(&mut settings.in_flight_max, in_flight_max);
     after
 }
 

@@ -24,7 +24,9 @@ impl Delivery {
     pub(super) fn window(&self) -> usize {
         match self.settings.mode {
             DeliveryMode::Fifo => 1,
-            DeliveryMode::Parallel | DeliveryMode::FifoByMember => self.settings.window,
+            DeliveryMode::Parallel | DeliveryMode::FifoByMember => {
+                self.wished_window.unwrap_or(self.settings.window).max(1)
+            }
         }
     }
 
