@@ -26,7 +26,7 @@ use crate::webhook::port::{
 use crate::webhook::site_endpoints::SiteEndpoints;
 use crate::webhook::vault::Vault;
 use crate::wire::cloud_event::{self, cloud_event_json};
-use crate::wire::counter_batch::{batch_cloud_event, batch_id, batch_json};
+use crate::wire::counter_batch::{BatchSeqs, batch_cloud_event, batch_id, batch_json};
 use crate::wire::event::{Audience, EventSource, event_id, event_json};
 use crate::wire::jwt_event::jwt_claims;
 
@@ -138,15 +138,15 @@ pub fn body_of(source: EventSource) -> BodyOf {
 
 /// The same of counter events that go out together.
 pub fn batch_of(source: EventSource) -> BatchOf {
-    Arc::new(move |records: &[WrittenRecord], format: &PayloadFormat| {
+    Arc::new(move |seqs: &BatchSeqs, records: &[WrittenRecord], format: &PayloadFormat| {
         let (bytes, media_type) = match format {
-            PayloadFormat::Standard => (batch_json(records, source)?, "application/json"),
+            PayloadFormat::Standard => (batch_json(seqs, records, source)?, "application/json"),
             PayloadFormat::CloudEvents => {
-                (batch_cloud_event(records, source)?, cloud_event::MEDIA_TYPE)
+                (batch_cloud_event(seqs, records, source)?, cloud_event::MEDIA_TYPE)
             }
             PayloadFormat::Jwt { .. } => return None,
         };
-        Some(EventBody { id: batch_id(records, source)?, bytes, media_type })
+        Some(EventBody { id: batch_id(seqs, source), bytes, media_type })
     })
 }
 

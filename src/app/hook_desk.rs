@@ -262,7 +262,7 @@ impl HookDesk {
         // The time in place of a seq: each example has an id of its own.
         let seq = now.unix_ms.unsigned_abs();
         let body = if event_type == counter_batch::TYPE {
-            batch_of(source)(&example::counters(seq, now), &receiver.format)
+            batch_of(source)(&(seq - 1..=seq), &example::counters(seq, now), &receiver.format)
         } else {
             let record = example::record(&event_type, seq, now);
             record.and_then(|record| receiver.body(&record, &body_of(source)))

@@ -267,8 +267,9 @@ pub const DELIVERY_WINDOW_DEFAULT: usize = 8;
 pub const DELIVERY_WINDOW_MAX: usize = 64;
 /// Matching events above an endpoint's cursor that are remembered at once, done or not.
 pub const DELIVERY_SPAN_MAX: usize = 256;
-/// Counter events that one delivery may hold, and the longest that they are gathered for it.
-pub const COUNTER_BATCH_EVENTS_MAX: u32 = 1_000;
+/// Counter events that one delivery may hold, and the longest that they are gathered for it. As
+/// many such batches as may be on their way at once take about [`WEBHOOK_BODIES_BYTES_MAX`].
+pub const COUNTER_BATCH_EVENTS_MAX: u32 = 200;
 pub const COUNTER_BATCH_SECONDS_MAX: u32 = 3_600;
 pub const COUNTER_BATCH_SECONDS_DEFAULT: u32 = 10;
 /// From the first to the last record of a batch: it is read again for each try.

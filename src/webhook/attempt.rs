@@ -59,7 +59,7 @@ pub(super) async fn attempt(attempting: Attempting) -> Ended {
     let body = match (body, batch_from) {
         (Some(body), _) => Some(body),
         (None, None) => read_again(&ports, &receiver, seq).await,
-        (None, Some(first_seq)) => batch::body(&ports, &receiver, (first_seq, seq)).await,
+        (None, Some(first_seq)) => batch::body(&ports, &receiver, first_seq..=seq).await,
     };
     let Some(body) = body else {
         return Ended { seq, fate: Fate::Lost, connection: kept };

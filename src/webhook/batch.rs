@@ -1,6 +1,7 @@
 //! Counter events that go out together, read again whenever they are sent: a batch is known by its
 //! first and its last seq alone.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -9,14 +10,16 @@ use super::port::{EventBody, Ports};
 use super::receiver::Receiver;
 use crate::domain::{WrittenRecord, limits};
 
-/// The body of the batch between two seqs; `None` where retention took all of it.
+/// The body of the batch between two seqs, of what the endpoint takes of it; `None` where retention
+/// took all of it.
 pub(super) async fn body(
     ports: &Ports,
     receiver: &Receiver,
-    (first_seq, last_seq): (u64, u64),
+    seqs: RangeInclusive<u64>,
 ) -> Option<EventBody> {
     let mut counters: Vec<WrittenRecord> = Vec::new();
-    let mut after = first_seq.saturating_sub(1);
+    let last_seq = *seqs.end();
+    let mut after = seqs.start().saturating_sub(1);
     while after < last_seq {
         match ports.records.records_after(after, limits::WEBHOOK_KEPT_PAGE_RECORDS).await {
             Ok(page) => {
@@ -33,5 +36,5 @@ pub(super) async fn body(
             }
         }
     }
-    (ports.batch_of)(&counters, &receiver.format)
+    (ports.batch_of)(&seqs, &counters, &receiver.format)
 }

@@ -1,6 +1,7 @@
 //! What dispatchers need of the rest of the house, as ports that the wiring fills.
 
 use std::future::Future;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -88,9 +89,13 @@ pub struct EventBody {
 /// signed format these are the claims.
 pub type BodyOf = Arc<dyn Fn(&Record, &PayloadFormat) -> Option<EventBody> + Send + Sync>;
 
-/// What receivers see of counter events that go out together; `None` where the format has nothing
-/// to show.
-pub type BatchOf = Arc<dyn Fn(&[WrittenRecord], &PayloadFormat) -> Option<EventBody> + Send + Sync>;
+/// What receivers see of counter events that go out together, known by their first and last seq;
+/// `None` where the format has nothing to show.
+pub type BatchOf = Arc<
+    dyn Fn(&RangeInclusive<u64>, &[WrittenRecord], &PayloadFormat) -> Option<EventBody>
+        + Send
+        + Sync,
+>;
 
 /// The site's clock. It never goes back.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

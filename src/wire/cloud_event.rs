@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::event::{EventSource, data_for_keys, event_id};
 use super::time::WireTime;
-use crate::domain::{MemberId, Record};
+use crate::domain::{MemberId, Record, Timestamp};
 
 pub const MEDIA_TYPE: &str = "application/cloudevents+json; charset=utf-8";
 
@@ -32,7 +32,7 @@ impl<D: Serialize> CloudEvent<D> {
     pub(super) fn new(
         id: String,
         event_type: &'static str,
-        record: &Record,
+        (seq, time): (u64, Timestamp),
         source: EventSource,
         data: D,
     ) -> CloudEvent<D> {
@@ -41,10 +41,10 @@ impl<D: Serialize> CloudEvent<D> {
             id,
             source: format!("urn:guildhall:site:{}", source.site),
             event_type,
-            time: WireTime(record.time),
+            time: WireTime(time),
             subject: None,
             datacontenttype: "application/json",
-            sequence: record.seq.to_string(),
+            sequence: seq.to_string(),
             membersequence: None,
             data,
         }
@@ -59,7 +59,7 @@ pub fn cloud_event_json(record: &Record, source: EventSource) -> Option<Bytes> {
     let event = CloudEvent {
         subject,
         membersequence: subject.map(|_| record.member_seq.to_string()),
-        ..CloudEvent::new(id, event_type, record, source, data)
+        ..CloudEvent::new(id, event_type, (record.seq, record.time), source, data)
     };
     serde_json::to_vec(&event).ok().map(Bytes::from)
 }

@@ -2,6 +2,7 @@
 //! them and what it is after the last.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -32,39 +33,48 @@ struct CounterChange<'a> {
     new: i64,
 }
 
+/// From the first seq of a batch to its last: what it is known by, whatever is still there of it.
+pub type BatchSeqs = RangeInclusive<u64>;
+
 /// The id of a batch: of its first event, and where it ends.
-pub fn batch_id(records: &[WrittenRecord], source: EventSource) -> Option<String> {
-    let (first, last) = (records.first()?, records.last()?);
-    Some(format!("{}-{}", event_id(source, first.seq), last.seq))
+pub fn batch_id(seqs: &BatchSeqs, source: EventSource) -> String {
+    format!("{}-{}", event_id(source, *seqs.start()), seqs.end())
 }
 
 /// The public form; `None` of nothing.
-pub fn batch_json(records: &[WrittenRecord], source: EventSource) -> Option<Bytes> {
+pub fn batch_json(
+    seqs: &BatchSeqs,
+    records: &[WrittenRecord],
+    source: EventSource,
+) -> Option<Bytes> {
     let last = records.last()?;
     // It belongs to many members, so that it names none.
     let body = EventBody {
-        id: batch_id(records, source)?,
+        id: batch_id(seqs, source),
         event_type: TYPE,
         timestamp: WireTime(last.time),
         site_id: source.site,
         member_id: None,
-        seq: last.seq,
+        seq: *seqs.end(),
         member_seq: None,
-        data: data(records)?,
+        data: data(seqs, records),
     };
     serde_json::to_vec(&body).ok().map(Bytes::from)
 }
 
 /// The same data in the envelope of CloudEvents.
-pub fn batch_cloud_event(records: &[WrittenRecord], source: EventSource) -> Option<Bytes> {
+pub fn batch_cloud_event(
+    seqs: &BatchSeqs,
+    records: &[WrittenRecord],
+    source: EventSource,
+) -> Option<Bytes> {
     let last = records.last()?;
-    let id = batch_id(records, source)?;
-    let event = CloudEvent::new(id, TYPE, last, source, data(records)?);
+    let at = (*seqs.end(), last.time);
+    let event = CloudEvent::new(batch_id(seqs, source), TYPE, at, source, data(seqs, records));
     serde_json::to_vec(&event).ok().map(Bytes::from)
 }
 
-fn data(records: &[WrittenRecord]) -> Option<BatchData<'_>> {
-    let (first, last) = (records.first()?, records.last()?);
+fn data<'a>(seqs: &BatchSeqs, records: &'a [WrittenRecord]) -> BatchData<'a> {
     let mut places: HashMap<(MemberId, &AppId, &str), usize> = HashMap::new();
     let mut counters: Vec<CounterChange<'_>> = Vec::new();
     for record in records {
@@ -84,7 +94,7 @@ fn data(records: &[WrittenRecord]) -> Option<BatchData<'_>> {
             }),
         }
     }
-    Some(BatchData { first_seq: first.seq, last_seq: last.seq, counters })
+    BatchData { first_seq: *seqs.start(), last_seq: *seqs.end(), counters }
 }
 
 #[cfg(test)]
@@ -116,7 +126,8 @@ mod tests {
             record(9, 1, "orders", (2, 5)),
         ];
         let body: Value =
-            serde_json::from_slice(&batch_json(&records, SOURCE).expect("a body")).expect("JSON");
+            serde_json::from_slice(&batch_json(&(3..=9), &records, SOURCE).expect("a body"))
+                .expect("JSON");
         let id = body["id"].as_str().expect("an id");
         assert!(id.starts_with("evt_") && id.ends_with("_3-9"), "{id}");
         assert_eq!((&body["type"], &body["seq"]), (&json!("counter.batch"), &json!(9)));
@@ -132,9 +143,14 @@ mod tests {
         assert_eq!(told[1], (&orders, &json!(7), &json!(8)));
         assert_eq!(told[2], (&json!("visits"), &json!(1), &json!(2)));
         let cloud: Value =
-            serde_json::from_slice(&batch_cloud_event(&records, SOURCE).expect("a body"))
+            serde_json::from_slice(&batch_cloud_event(&(3..=9), &records, SOURCE).expect("a body"))
                 .expect("JSON");
         assert_eq!((&cloud["data"], &cloud["id"]), (&body["data"], &body["id"]));
-        assert_eq!(batch_json(&[], SOURCE), None);
+        assert_eq!(cloud["sequence"], "9");
+        assert_eq!(batch_json(&(3..=9), &[], SOURCE), None);
+        // Its id outlives what retention takes of it.
+        let left = batch_json(&(3..=9), &records[1..3], SOURCE).expect("a body");
+        let left: Value = serde_json::from_slice(&left).expect("JSON");
+        assert_eq!((&left["id"], &left["seq"]), (&body["id"], &body["seq"]));
     }
 }

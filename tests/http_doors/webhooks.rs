@@ -80,7 +80,7 @@ fn every_setting_is_kept_shown_and_changed_one_by_one() {
     let changed = site.done("PATCH", &path, patch)["endpoint"].clone();
     assert_eq!(changed["description"], Value::Null);
     assert_eq!((&changed["ratePerMinute"], &changed["maxInFlight"]), (&Value::Null, &Value::Null));
-    assert_eq!(changed["counterBatch"], json!({"maxEvents": 1_000, "everySeconds": 10}));
+    assert_eq!(changed["counterBatch"], json!({"maxEvents": 200, "everySeconds": 10}));
     assert_eq!((&changed["mode"], &changed["eventTypes"]), (&json!("parallel"), &json!([])));
     assert_eq!(changed["headerNames"], json!(["x-api-key"]), "what is not sent is kept");
     let seq = site.done("GET", &path, Value::Null)["seq"].clone();
@@ -102,7 +102,7 @@ fn every_fault_of_an_endpoint_is_told_at_once_and_nothing_changes() {
         "url": "http://10.0.0.1/", "eventTypes": ["Nope"], "description": "x".repeat(1_001),
         "headers": {"Host": "a"}, "channels": {"memberIds": ["7"], "appIds": ["a b"]},
         "conditions": {"a": {"$like": "b"}}, "ratePerMinute": 0, "mode": "lifo", "format": "xml",
-        "appId": "blog", "counterBatch": {"maxEvents": 1_001, "everySeconds": 0},
+        "appId": "blog", "counterBatch": {"maxEvents": 201, "everySeconds": 0},
         "maxInFlight": 65,
     });
     let problem = site.refused("PATCH", &path, bad, (400, "INVALID_ARGUMENT"));

@@ -1,6 +1,7 @@
 //! A site's log, endpoints and stored progress in memory, behind the ports of the dispatchers.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -77,7 +78,7 @@ impl Site {
             attempts: Arc::new(self.clone()),
             endpoints: Arc::new(self.clone()),
             body_of: Arc::new(|record, _| Some(body_of(record))),
-            batch_of: Arc::new(|records, _| batch_of(records)),
+            batch_of: Arc::new(|between, records, _| batch_of(between, records)),
             client: client(15_000),
             vault: self.vault.clone(),
             clock: Arc::new(now),
@@ -286,9 +287,10 @@ pub fn body_of(record: &Record) -> EventBody {
     EventBody { id, bytes, media_type: "application/json" }
 }
 
-pub fn batch_of(records: &[WrittenRecord]) -> Option<EventBody> {
+pub fn batch_of(between: &RangeInclusive<u64>, records: &[WrittenRecord]) -> Option<EventBody> {
     let seqs: Vec<u64> = records.iter().map(|record| record.seq).collect();
-    let (first, last) = (seqs.first()?, seqs.last()?);
+    let (first, last) = (between.start(), between.end());
+    seqs.first()?;
     let json = format!("{{\"type\":\"counter.batch\",\"seqs\":{seqs:?}}}");
     let (id, bytes) = (format!("evt_{first}-{last}"), Bytes::from(json));
     Some(EventBody { id, bytes, media_type: "application/json" })
