@@ -104,6 +104,7 @@ const FRAMES: &[(&str, Sender, &str, &str)] = &[
         "everything up to and with this number is durable",
         "ack: integer, accepted: integer, duplicates: integer, errors: [LineFault]",
     ),
+    ("fault", Sender::Server, "why a frame was not taken", "error: FrameFault"),
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -88,7 +88,8 @@ pub const TYPES: &[EventType] = &[
 /// Not in the log: what an endpoint with `counterBatch` is sent in place of single counters.
 const BATCH: &EventType = &of(
     counter_batch::TYPE,
-    "counters that changed, told together as the endpoint wished",
+    "counters that changed, together: sent to an endpoint with a counterBatch in place of the \
+     counter.updated that it takes",
     "firstSeq: seq, lastSeq: seq, counters: [CounterChange]",
 );
 
@@ -121,7 +122,8 @@ fn shape(known: &EventType) -> Value {
 pub fn example_of(known: &EventType) -> Value {
     let source = EventSource { site: SiteId::from_u128(1), incarnation: 1 };
     if known.name == counter_batch::TYPE {
-        let bytes = counter_batch::batch_json(&example::counters(4_711, example::TIME), source);
+        let counters = example::counters(4_711, example::TIME);
+        let bytes = counter_batch::batch_json(&(4_710..=4_711), &counters, source);
         return bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     }
     let record = example::record(known.name, 4_711, example::TIME);

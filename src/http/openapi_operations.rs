@@ -61,7 +61,7 @@ const ENDPOINT_INPUT: &str = "url?: url, eventTypes?: [string], description?: en
 const NEW_ENDPOINT_INPUT: &str = "url: url, eventTypes?: [string], description?: endpointText, \
     headers?: any, channels?: EndpointChannels, conditions?: any, ratePerMinute?: endpointRate, \
     mode?: DeliveryMode, format?: PayloadFormat, appId?: string, badgeEvents?: BadgeEvents, \
-    requestOrigin?: hostName";
+    requestOrigin?: hostName, counterBatch?: CounterBatch, maxInFlight?: inFlight";
 const ASSIGNMENTS: &str = "badgeAssignments: [BadgeAssignment], pagingMetadata: PagingMetadata";
 
 pub const OPERATIONS: &[Described] = &[

@@ -70,6 +70,7 @@ const COMPONENTS: &[(&str, &str)] = &[
     ("CounterStep", "key: counterKey, delta?: integer"),
     ("Increment", "memberId: uuid, key: counterKey, delta?: integer, opId?: opId, at?: time"),
     ("LineFault", "index: integer, code: string, detail: string"),
+    ("FrameFault", "code: string, detail: string, n?: integer, last?: integer"),
     (
         "Badge",
         "id: uuid, revision: string, title: badgeTitle, description?: badgeDescription, \
