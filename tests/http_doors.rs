@@ -15,6 +15,8 @@ mod client;
 
 #[path = "http_doors/bulk.rs"]
 mod bulk;
+#[path = "http_doors/deletion.rs"]
+mod deletion;
 #[path = "http_doors/members.rs"]
 mod members;
 #[path = "http_doors/receiver.rs"]

@@ -68,8 +68,8 @@ async fn import_slice(
     Err(CallError::Busy)
 }
 
-/// An import waits for the writer and for the snapshots instead of being refused half-way.
-async fn wait_for_room(shared: &Rc<Shared>) -> Result<(), CallError> {
+/// Bulk work waits for the writer and for the snapshots instead of being refused half-way.
+pub(super) async fn wait_for_room(shared: &Rc<Shared>) -> Result<(), CallError> {
     loop {
         let admitted = shared.machine.borrow().admit();
         match admitted {

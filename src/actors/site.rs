@@ -1,6 +1,7 @@
 //! The site supervisor: owns a site's machine, activates and passivates member actors, runs the
 //! ingest lane and the site's timers, rebuilds after a failure.
 
+mod background;
 mod checkpoints;
 mod ingest;
 
@@ -26,10 +27,8 @@ use super::snapshot_thread::SnapshotThread;
 use crate::core::query::{Imported, Ingested, Outcome, Query, View};
 use crate::core::site::Site;
 use crate::domain::command::{IncrementBatch, NewMember};
-use crate::domain::limits::{
-    BACKGROUND_RECORDS_PER_TURN, IMPORTS_AT_ONCE_MAX, MEMBERS_HOT_MAX, SITE_MAILBOX_MAX,
-};
-use crate::domain::{Command, Commit, MemberId, MemberOrdinal, Timestamp};
+use crate::domain::limits::{IMPORTS_AT_ONCE_MAX, MEMBERS_HOT_MAX, SITE_MAILBOX_MAX};
+use crate::domain::{Command, MemberId, MemberOrdinal};
 use crate::journal::{Journal, SiteLog};
 use crate::snapshot::SnapshotStore;
 use crate::snapshot::recovery::recover;
@@ -82,6 +81,7 @@ pub struct SiteSupervisor {
     /// Batches that wait, in order, until the snapshots have caught up.
     ingests: VecDeque<Ingest>,
     checkpointing: Rc<Cell<bool>>,
+    working_off: Rc<Cell<bool>>,
     rebuilding: bool,
 }
 
@@ -175,6 +175,7 @@ impl SiteSupervisor {
             imports: Rc::new(Cell::new(0)),
             ingests: VecDeque::new(),
             checkpointing: Rc::new(Cell::new(false)),
+            working_off: Rc::new(Cell::new(false)),
             rebuilding: false,
         }
     }
@@ -221,10 +222,10 @@ impl SiteSupervisor {
         self.sweep();
         self.follow_listeners();
         self.check_disk();
-        self.work_off();
+        background::work_off(&self.shared, &self.working_off);
         let report_ticks = (self.shared.options.report_pace_ms / TICK.as_millis() as u64).max(1);
         if self.ticks.is_multiple_of(report_ticks) {
-            self.report_counters();
+            background::report_counters(&self.shared);
         }
         if self.is_checkpoint_due() {
             self.start_checkpoint(None);
@@ -248,25 +249,6 @@ impl SiteSupervisor {
             return;
         };
         self.shared.machine.borrow_mut().set_disk_is_full(is_full);
-    }
-
-    fn work_off(&self) {
-        self.background(|site, now| site.work_off(BACKGROUND_RECORDS_PER_TURN, now));
-    }
-
-    fn report_counters(&self) {
-        let shared = self.shared.clone();
-        actix_rt::spawn(async move {
-            while background(&shared, |site, now| {
-                site.report_counters(BACKGROUND_RECORDS_PER_TURN, now)
-            }) {
-                tokio::task::yield_now().await;
-            }
-        });
-    }
-
-    fn background(&self, turn: impl FnOnce(&mut Site, Timestamp) -> Option<Arc<Commit>>) {
-        background(&self.shared, turn);
     }
 
     /// Throws the state away and builds it again from what is durable.
@@ -311,28 +293,6 @@ impl SiteSupervisor {
 fn give_up(why: &str) -> ! {
     eprintln!("guildhall: a site could not be rebuilt: {why}");
     std::process::exit(78);
-}
-
-/// One background turn; true when there may be more to do.
-fn background(
-    shared: &Rc<Shared>,
-    turn: impl FnOnce(&mut Site, Timestamp) -> Option<Arc<Commit>>,
-) -> bool {
-    let mut machine = shared.machine.borrow_mut();
-    if machine.admit().is_err() {
-        return false;
-    }
-    match machine.guarded("background", turn) {
-        Ok(Some(commit)) => {
-            machine.submit(commit);
-            true
-        }
-        Ok(None) => false,
-        Err(failure) => {
-            drop(shared.failed(failure));
-            false
-        }
-    }
 }
 
 impl Actor for SiteSupervisor {

@@ -60,6 +60,7 @@ impl Site {
                 self.operations.advance_producer(app, &position.producer, position.n);
             }
             Change::OpIdsSeen { .. } | Change::ProducerAdvanced { .. } => {}
+            Change::MemberErased { member } => self.apply_member_erased(at, member.0),
         }
     }
 
@@ -114,6 +115,7 @@ impl Site {
         match event {
             Event::MemberCreated { .. } => {}
             Event::MemberUpdated { facts, .. } => self.apply_member_updated(at, facts),
+            Event::MemberDeleted { member, .. } => self.apply_member_deleted(at, *member),
             Event::FollowCreated { follower, followed } => {
                 self.apply_follow(at, *follower, *followed, Presence::In);
             }
@@ -204,6 +206,7 @@ impl Site {
             }
             Event::MemberCreated { .. }
             | Event::MemberUpdated { .. }
+            | Event::MemberDeleted { .. }
             | Event::FollowCreated { .. }
             | Event::FollowDeleted { .. }
             | Event::ItemCreated { .. }
@@ -336,7 +339,7 @@ impl Site {
     fn apply_built_in(&mut self, at: At, member: u32, key: &str, delta: i64) {
         let number = self.keys.find(&AppId::built_in(), key);
         let number = number.expect("a built-in key is named in or before the commit that uses it");
-        if self.is_news(member, at) {
+        if self.is_news(member, at) && !self.directory.is_deleted(member) {
             self.apply_increment(at, member, number, delta);
         }
     }
@@ -360,8 +363,9 @@ impl Site {
         at.commit > self.stamps.restored_member(member) || planted(Fault::ReplayDoubles)
     }
 
-    fn known(&self, id: MemberId) -> u32 {
-        self.directory.find(id, &self.counters).expect("a record names members that exist")
+    pub(super) fn known(&self, id: MemberId) -> u32 {
+        let found = self.directory.find_ever(id, &self.counters);
+        found.expect("a record names members that are or were there")
     }
 
     fn known_item(&self, key: &ItemKey) -> u32 {

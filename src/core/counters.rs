@@ -182,6 +182,18 @@ impl Counters {
         self.extras.push(line);
     }
 
+    /// Takes all counters of a member away; the lines that held them stay its own.
+    pub fn clear(&mut self, member: u32) {
+        let line = &mut self.lines[member];
+        (line.counts, line.keys) = ([0; INLINE], [EMPTY; INLINE]);
+        let mut extra = line.more;
+        while extra != NONE {
+            let line = &mut self.extras[extra];
+            (line.counts, line.keys) = ([0; EXTRA], [EMPTY; EXTRA]);
+            extra = line.next;
+        }
+    }
+
     /// All counters of a member, in no promised order.
     pub fn of(&self, member: u32) -> Vec<Counter> {
         let line = &self.lines[member];
@@ -236,6 +248,21 @@ mod tests {
         assert_eq!(counters.add(0, 7, 1), Added::Changed { old: -5, new: -4 });
         assert_eq!(counters.count(0, 9), 30);
         assert_eq!(counters.of(0).len(), 10);
+    }
+
+    #[test]
+    fn a_member_without_counters_is_as_good_as_new() {
+        let mut counters = Counters::default();
+        counters.push(MemberId::from_u128(1));
+        for key in 0..20 {
+            assert_eq!(counters.add(0, key, 7), Added::Changed { old: 0, new: 7 });
+        }
+        counters.clear(0);
+        assert_eq!((counters.of(0), counters.count(0, 3)), (Vec::new(), 0));
+        for key in 0..20 {
+            assert_eq!(counters.add(0, key, 1), Added::Changed { old: 0, new: 1 });
+        }
+        assert_eq!((counters.of(0).len(), counters.count(0, 19)), (20, 1));
     }
 
     #[test]

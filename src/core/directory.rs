@@ -71,6 +71,8 @@ const NEIGHBOURS: usize = 32;
 pub struct Directory {
     rows: Chunked<Row>,
     ids: HashIndex,
+    /// Ids of deleted members: only what tells of the past finds them.
+    gone: HashIndex,
     emails: HashIndex,
     slugs: HashIndex,
     /// By nickname, then ordinal; members without a nickname are not in it.
@@ -84,6 +86,21 @@ impl Directory {
 
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// Members that are there: the deleted ones keep their rows.
+    pub fn living_len(&self) -> usize {
+        self.rows.len() - self.gone.len()
+    }
+
+    /// A member that is or was there.
+    pub fn find_ever(&self, id: MemberId, counters: &Counters) -> Option<u32> {
+        let found = self.find(id, counters);
+        found.or_else(|| self.gone.find(spread(id.as_u128()), |ordinal| counters.id(ordinal) == id))
+    }
+
+    pub fn is_deleted(&self, member: u32) -> bool {
+        self.rows[member].status == Status::Deleted
     }
 
     #[inline]
@@ -149,7 +166,12 @@ impl Directory {
     /// Adds the next member; its ordinal is the number of rows before.
     pub fn push(&mut self, id: MemberId, row: Row) -> u32 {
         let member = u32::try_from(self.rows.len()).expect("members are limited far below u32");
-        self.ids.insert(spread(id.as_u128()), member);
+        match row.status {
+            Status::Deleted => self.gone.insert(spread(id.as_u128()), member),
+            Status::Approved | Status::Pending | Status::Blocked | Status::Offline => {
+                self.ids.insert(spread(id.as_u128()), member);
+            }
+        }
         self.index(member, &row);
         self.rows.push(row);
         member
@@ -195,6 +217,10 @@ impl Directory {
         }
         if let Some(name) = &old.nickname {
             self.nicknames.remove(&(name.clone(), member));
+        }
+        if facts.status == Status::Deleted && old.status != Status::Deleted {
+            self.ids.remove(spread(facts.id.as_u128()), member);
+            self.gone.insert(spread(facts.id.as_u128()), member);
         }
         let row = Row {
             last_seq: old.last_seq,

@@ -96,8 +96,19 @@ impl Entries {
         }
     }
 
+    /// The member has no edge any more, and its stored graph is none of ours.
+    pub fn forget_graph(&mut self, member: u32) {
+        if let Some(entry) = self.entries.get_mut(&member) {
+            entry.graph = Paged::Stored;
+        }
+    }
+
     /// Takes in a loaded graph; `stored_commit` is the stamp that the row names.
     pub fn page_in_graph(&mut self, member: u32, stored_commit: u64, loaded: Loaded) -> Taken {
+        if stored_commit == 0 {
+            // It was asked for before its last edge ended: there is nothing to take in any more.
+            return Taken::In;
+        }
         let Loaded { commit, mut graph } = loaded;
         let entry = self.entries.entry(member).or_default();
         match &mut entry.graph {

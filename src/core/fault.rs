@@ -38,10 +38,12 @@ pub enum Fault {
     ReportForgotten,
     /// A checkpoint that was given up counts as copied.
     AbortKeepsStamps,
+    /// A restart forgets that edges of a deleted member have yet to end.
+    ErasureForgotten,
 }
 
 impl Fault {
-    pub const ALL: [Fault; 17] = [
+    pub const ALL: [Fault; 18] = [
         Fault::GateOpensEarly,
         Fault::ReplayDoubles,
         Fault::PageInTakesStale,
@@ -59,6 +61,7 @@ impl Fault {
         Fault::ProducerGapAccepted,
         Fault::ReportForgotten,
         Fault::AbortKeepsStamps,
+        Fault::ErasureForgotten,
     ];
 }
 

@@ -253,10 +253,14 @@ struct TurnedAway {
 }
 
 fn turns_away(topic: Topic, record: &WrittenRecord) -> Option<TurnedAway> {
-    let Event::MemberUpdated { facts, .. } = &record.event else { return None };
-    let shown = is_shown_to_others(facts);
-    let ours = topic == Topic::Member(facts.id);
-    (ours && !shown).then_some(TurnedAway { expelled: facts.status == Status::Blocked })
+    let (member, hidden, expelled) = match &record.event {
+        Event::MemberUpdated { facts, .. } => {
+            (facts.id, !is_shown_to_others(facts), facts.status == Status::Blocked)
+        }
+        Event::MemberDeleted { member, .. } => (*member, true, true),
+        _ => return None,
+    };
+    (topic == Topic::Member(member) && hidden).then_some(TurnedAway { expelled })
 }
 
 /// Takes out those who may no longer see the member, before anything of the change is shown.
@@ -300,8 +304,13 @@ fn hides(channel: Channel, records: &[WrittenRecord]) -> bool {
 
 /// Whether a record hides the member from others; `None` where it says nothing about that.
 fn hides_member(record: &WrittenRecord, member: MemberId) -> Option<bool> {
-    let Event::MemberUpdated { facts, .. } = &record.event else { return None };
-    (facts.id == member).then(|| !is_shown_to_others(facts))
+    match &record.event {
+        Event::MemberUpdated { facts, .. } if facts.id == member => {
+            Some(!is_shown_to_others(facts))
+        }
+        Event::MemberDeleted { member: deleted, .. } if *deleted == member => Some(true),
+        _ => None,
+    }
 }
 
 fn topics_of(record: &WrittenRecord) -> impl Iterator<Item = Topic> + '_ {

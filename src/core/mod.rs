@@ -14,6 +14,7 @@ pub mod delivery;
 pub mod directory;
 pub mod dump;
 pub mod entries;
+pub mod erasure;
 pub mod event_channels;
 pub mod event_pattern;
 pub mod fault;

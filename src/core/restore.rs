@@ -1,5 +1,6 @@
 //! Taking state in: the values of a complete slot, then the journal's commits after its begin.
 
+use crate::domain::profile::Status;
 use crate::domain::{MemberId, SiteId};
 
 use super::checkpoint::SlotIndex;
@@ -92,6 +93,10 @@ impl Restorer {
         let id: MemberId = stored.id;
         site.counters.push(id);
         site.directory.push_restored(id, row_of(&stored));
+        let has_edges = stored.status == Status::Deleted && stored.graph_commit != 0;
+        if has_edges && !planted(Fault::ErasureForgotten) {
+            site.erasing.insert(member);
+        }
         for stored in stored.counters {
             let counter = Counter { key: stored.key, public: stored.public, count: stored.count };
             site.counters.set(member, counter);

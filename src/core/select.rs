@@ -23,7 +23,7 @@ impl Site {
             return self.page_few(few, order, page);
         }
         let total = match counted_at_once {
-            true => self.directory.len(),
+            true => self.directory.living_len(),
             false => (0..self.directory.len() as u32).filter(fits).count(),
         };
         let mut rest: Box<dyn Iterator<Item = u32>> = match &page.start {

@@ -1,6 +1,6 @@
 //! One site: the synchronous, deterministic machine that owns everything that belongs to it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::domain::event::Endpoint;
@@ -37,6 +37,8 @@ pub struct Site {
     pub(super) operations: Operations,
     pub(super) reports: Reports,
     pub(super) stamps: Stamps,
+    /// Deleted members that may have edges left. Lists and totals go without them.
+    pub(super) erasing: BTreeSet<u32>,
     /// Between the first change of a turn and its end.
     pub(super) torn: bool,
 }
@@ -58,6 +60,7 @@ impl Site {
             operations: Operations::default(),
             reports: Reports::default(),
             stamps: Stamps::default(),
+            erasing: BTreeSet::new(),
             torn: false,
         }
     }
@@ -80,7 +83,7 @@ impl Site {
     }
 
     pub fn members_len(&self) -> usize {
-        self.directory.len()
+        self.directory.living_len()
     }
 
     pub fn entries_len(&self) -> usize {

@@ -23,6 +23,16 @@ pub enum Step {
     Done { outcome: Outcome, commit: Option<Arc<Commit>> },
 }
 
+/// What a turn of background work came to.
+#[derive(Clone, Debug)]
+pub enum WorkedOff {
+    /// There is nothing left to do.
+    Nothing,
+    /// These parts must be in memory first; nothing was changed.
+    Need(Vec<PartKey>),
+    Done(Arc<Commit>),
+}
+
 impl Site {
     /// Runs one command. `now` is the site's clock; it is never taken backwards.
     pub fn turn(&mut self, command: &Command, now: Timestamp) -> Step {
@@ -83,12 +93,12 @@ impl Site {
     }
 
     fn last_seq_of(&self, member: MemberId) -> u64 {
-        let found = self.directory.find(member, &self.counters);
+        let found = self.directory.find_ever(member, &self.counters);
         found.map_or(0, |member| self.directory.row(member).last_seq)
     }
 
     fn member_seq_of(&self, member: MemberId) -> u64 {
-        let found = self.directory.find(member, &self.counters);
+        let found = self.directory.find_ever(member, &self.counters);
         found.map_or(0, |member| self.directory.row(member).member_seq)
     }
 
@@ -112,11 +122,18 @@ impl Site {
         }
     }
 
-    /// Work that past commits left to be done in slices: holders of deleted badges are revoked.
-    pub fn work_off(&mut self, records_max: usize, now: Timestamp) -> Option<Arc<Commit>> {
-        let badge = self.badges.to_revoke()?;
-        let events = self.revocations(badge, records_max);
-        Some(self.commit_all(events, Vec::new(), now))
+    pub fn has_work(&self) -> bool {
+        !self.erasing.is_empty() || self.badges.to_revoke().is_some()
+    }
+
+    /// Work that past commits left to be done in slices: holders of deleted badges are revoked,
+    /// edges of deleted members are ended.
+    pub fn work_off(&mut self, records_max: usize, now: Timestamp) -> WorkedOff {
+        if let Some(badge) = self.badges.to_revoke() {
+            let events = self.revocations(badge, records_max);
+            return WorkedOff::Done(self.commit_all(events, Vec::new(), now));
+        }
+        self.erase(records_max, now)
     }
 
     /// Reports counters that changed since their last report, at most `records_max` of them.

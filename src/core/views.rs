@@ -1,7 +1,9 @@
 //! Answering questions: reads the state, changes nothing.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::domain::command::ItemDetails;
 use crate::domain::event::MemberFacts;
 use crate::domain::profile::{PrivacyStatus, Status};
 use crate::domain::{AppId, MemberId, Refusal};
@@ -100,6 +102,9 @@ impl Site {
 
     pub(super) fn is_visible(&self, member: u32, viewer: Viewer) -> bool {
         let row = self.directory.row(member);
+        if row.status == Status::Deleted {
+            return false;
+        }
         match viewer {
             Viewer::Owner => true,
             Viewer::Member(id) => {
@@ -137,7 +142,7 @@ impl Site {
     }
 
     fn ids_of(&self, set: &OrdinalSet, page: &Page) -> PageOf<MemberId> {
-        page_of_set(page, set).map(|member| self.counters.id(member))
+        page_of_set(page, set, &self.erasing).map(|member| self.counters.id(member))
     }
 
     fn connections(&self, member: MemberId, others: &[MemberId]) -> Seen {
@@ -265,10 +270,11 @@ impl Site {
 
     pub(super) fn item_view(&self, item: u32) -> ItemView {
         let item = self.items.whole(item).expect("a viewed item is in memory");
+        let author = self.author_of(item);
         ItemView {
             item: (*item.key).clone(),
-            details: item.details.clone(),
-            likes: item.likers.len(),
+            details: ItemDetails { author, ..item.details.clone() },
+            likes: len_without(&item.likers, &self.erasing),
             created_at: item.created_at,
         }
     }
@@ -310,14 +316,20 @@ pub(super) fn page_of(page: &Page, all: impl ExactSizeIterator<Item = u32> + Clo
     cut(page.limit, total, rest)
 }
 
-fn page_of_set(page: &Page, set: &OrdinalSet) -> PageOf<u32> {
+/// A page of the members of a set that are not among `without`.
+fn page_of_set(page: &Page, set: &OrdinalSet, without: &BTreeSet<u32>) -> PageOf<u32> {
+    let is_in = |member: &u32| without.is_empty() || !without.contains(member);
     let rest: Box<dyn Iterator<Item = u32> + '_> = match &page.start {
-        PageStart::Offset(offset) => Box::new(set.iter().skip(*offset)),
+        PageStart::Offset(offset) => Box::new(set.iter().filter(is_in).skip(*offset)),
         PageStart::After(Cursor::Ordinal(after) | Cursor::Nickname(_, after)) => {
-            set.iter_after(Some(*after))
+            Box::new(set.iter_after(Some(*after)).filter(is_in))
         }
     };
-    cut(page.limit, set.len(), rest)
+    cut(page.limit, len_without(set, without), rest)
+}
+
+fn len_without(set: &OrdinalSet, without: &BTreeSet<u32>) -> usize {
+    set.len() - without.iter().filter(|member| set.contains(**member)).count()
 }
 
 fn cut(limit: usize, total: usize, mut rest: Box<dyn Iterator<Item = u32> + '_>) -> PageOf<u32> {

@@ -38,7 +38,7 @@ pub fn audience(viewer: Viewer, channel: Channel) -> Option<Audience> {
 pub fn is_shown_to_others(facts: &MemberFacts) -> bool {
     let admitted = match facts.status {
         Status::Approved | Status::Offline => true,
-        Status::Pending | Status::Blocked => false,
+        Status::Pending | Status::Blocked | Status::Deleted => false,
     };
     admitted && facts.privacy == PrivacyStatus::Public
 }
@@ -77,7 +77,8 @@ fn is_public(event: &Event) -> bool {
         | Event::EndpointUpdated { .. }
         | Event::EndpointEnabled { .. }
         | Event::EndpointReported { .. }
-        | Event::EndpointReplay { .. } => false,
+        | Event::EndpointReplay { .. }
+        | Event::MemberDeleted { .. } => false,
     }
 }
 
@@ -105,6 +106,7 @@ fn is_plumbing(event: &Event) -> bool {
         | Event::BadgeUpdated { .. }
         | Event::BadgeDeleted { .. }
         | Event::BadgeAssigned { .. }
-        | Event::BadgeUnassigned { .. } => false,
+        | Event::BadgeUnassigned { .. }
+        | Event::MemberDeleted { .. } => false,
     }
 }

@@ -48,6 +48,10 @@ pub enum Change {
         app: AppId,
         position: ProducerPosition,
     },
+    /// Nothing is left of a deleted member: no edge leads from or to it.
+    MemberErased {
+        member: MemberOrdinal,
+    },
 }
 
 /// The unit of replay: what one turn did, all of it or nothing.
@@ -78,7 +82,7 @@ impl Change {
         match self {
             Change::CounterKeyNamed { key, .. } => 80 + key.len(),
             Change::Increments { packed } => packed.len() + 8,
-            Change::CounterSet { .. } => 16,
+            Change::CounterSet { .. } | Change::MemberErased { .. } => 16,
             Change::OpIdsSeen { op_ids, .. } => 40 + op_ids.len() * 16,
             Change::ProducerAdvanced { position, .. } => 80 + position.producer.len(),
         }

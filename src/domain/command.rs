@@ -181,6 +181,10 @@ pub enum Command {
         endpoint: EndpointId,
         id: u64,
     },
+    DeleteMember {
+        member: MemberId,
+        content_assignee: Option<MemberId>,
+    },
 }
 
 impl Command {
@@ -209,6 +213,7 @@ impl Command {
             Command::ReportEndpoint { .. } => "report_endpoint",
             Command::ReplayEndpoint { .. } => "replay_endpoint",
             Command::FinishReplay { .. } => "finish_replay",
+            Command::DeleteMember { .. } => "delete_member",
         }
     }
 
@@ -216,9 +221,9 @@ impl Command {
     /// resident, and increments are the lane's.
     pub fn acting_member(&self) -> Option<MemberId> {
         match self {
-            Command::UpdateProfile { member, .. } | Command::AssignBadge { member, .. } => {
-                Some(*member)
-            }
+            Command::UpdateProfile { member, .. }
+            | Command::AssignBadge { member, .. }
+            | Command::DeleteMember { member, .. } => Some(*member),
             Command::Follow { follower, .. } | Command::Unfollow { follower, .. } => {
                 Some(*follower)
             }

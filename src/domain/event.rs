@@ -57,6 +57,7 @@ pub enum AssignmentReason {
 pub enum UnassignmentReason {
     Unassigned,
     BadgeDeleted,
+    MemberDeleted,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -187,6 +188,12 @@ pub enum Event {
         endpoint: EndpointId,
         step: ReplayStep,
     },
+    /// The member is gone from here on; its edges end in further records.
+    MemberDeleted {
+        member: MemberId,
+        /// To whom apps hand over what the member authored.
+        content_assignee: Option<MemberId>,
+    },
 }
 
 impl Event {
@@ -213,6 +220,7 @@ impl Event {
             Event::EndpointDisabled { .. } => "endpoint.disabled",
             Event::EndpointUpdated { .. } => "endpoint.updated",
             Event::EndpointEnabled { .. } => "endpoint.enabled",
+            Event::MemberDeleted { .. } => "member.deleted",
             Event::EndpointReported { report, .. } => report.type_name(),
             Event::EndpointReplay { step: ReplayStep::Started(_), .. } => "endpoint.replay_started",
             Event::EndpointReplay { step: ReplayStep::Finished { .. }, .. } => {
@@ -247,7 +255,8 @@ impl Event {
             }
             Event::CounterUpdated { member, .. }
             | Event::BadgeAssigned { member, .. }
-            | Event::BadgeUnassigned { member, .. } => Some(*member),
+            | Event::BadgeUnassigned { member, .. }
+            | Event::MemberDeleted { member, .. } => Some(*member),
             Event::BadgeCreated { .. }
             | Event::BadgeUpdated { .. }
             | Event::BadgeDeleted { .. }

@@ -61,6 +61,8 @@ pub const PAGE_LIMIT_MAX: usize = 100;
 pub const PAGE_LIMIT_DEFAULT: usize = 50;
 pub const EVENTS_PAGE_LIMIT_MAX: usize = 1_000;
 pub const CONNECTIONS_MAX: usize = 100;
+/// Members that one bulk request names.
+pub const MEMBERS_PER_BULK_MAX: usize = 100;
 pub const BATCH_LINES_MAX: usize = 10_000;
 pub const BODY_BYTES_MAX: usize = 256 * 1_024;
 pub const BATCH_BODY_BYTES_MAX: usize = 16 * 1_024 * 1_024;
@@ -216,6 +218,8 @@ pub const INGESTS_WAITING_MAX: usize = 128;
 pub const SETTLE_PARTS_PER_TURN: usize = 4_096;
 /// Records of one turn that report counters or work off what is left to do.
 pub const BACKGROUND_RECORDS_PER_TURN: usize = 1_000;
+/// Likes of a deleted member that one turn takes back: each item must be in memory for it.
+pub const ERASED_LIKES_PER_TURN: usize = 200;
 /// Rounds in which a command may ask for parts before it is given up.
 pub const PAGE_IN_ROUNDS_MAX: usize = 8;
 /// Panics of one kind of command after which it is no longer tried.

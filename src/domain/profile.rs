@@ -80,6 +80,8 @@ pub enum Status {
     Approved,
     Blocked,
     Offline,
+    /// A member that was: nothing is left of it but its place.
+    Deleted,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -38,6 +38,11 @@ const ATTEMPT: &str = "endpointId: uuid, eventSeq: seq, tries: integer";
 pub const TYPES: &[EventType] = &[
     of("member.created", "a member signed up or was created", "member: Member, origin: Origin"),
     of("member.updated", "a member changed", "member: Member, changes: [FieldChange]"),
+    of(
+        "member.deleted",
+        "a member is gone; its edges end and its badges go in events of their own",
+        "contentAssigneeId?: uuid",
+    ),
     of("follow.created", "a member follows another", FOLLOW),
     of("follow.deleted", "a member follows another no more", FOLLOW),
     of("item.created", "an app told of something that a member authored", "item: EventItem"),

@@ -172,7 +172,7 @@ fn shown(facts: &MemberFacts, viewer: Viewer, wanted: Fieldset) -> MemberBody {
     member_json(facts, fieldset)
 }
 
-fn changed(answer: Answer<Outcome>) -> Result<Reply, Problem> {
+pub(super) fn changed(answer: Answer<Outcome>) -> Result<Reply, Problem> {
     match answer.value {
         Outcome::Member(facts) => whole(answer.seq, facts),
         _ => unexpected(),

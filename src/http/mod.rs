@@ -33,6 +33,7 @@ mod ingest;
 mod items;
 mod json;
 mod likes;
+mod member_deletion;
 mod member_input;
 mod members;
 mod names;

@@ -45,6 +45,7 @@ const LIST: &str =
 const IDS: &str = "memberIds: [uuid], pagingMetadata: PagingMetadata";
 const CONNECTIONS: &str = "connectedMembers: [Connection]";
 const MEMBER: &str = "member: Member";
+const BULK: &str = "results: [BulkResult], bulkActionMetadata: BulkCounts";
 const MEMBERS: &str = "members: [Member], metadata: PagingMetadata";
 const COUNTERS: &str = "activityCounters: [ActivityCounter]";
 const WRITTEN: &str = "activityCounter: ActivityCounter, duplicate?: boolean";
@@ -86,6 +87,27 @@ pub const OPERATIONS: &[Described] = &[
         "Change what is sent of a member",
         takes("member: MemberInput", MEMBER),
     ),
+    words(
+        "bulkDeleteMembers",
+        "Members",
+        "Delete members, each for itself",
+        takes("memberIds: [uuid]", BULK),
+    ),
+    words(
+        "deleteMyMember",
+        "Members",
+        "Delete the member of the token",
+        reads("contentAssigneeId?: uuid", ""),
+    ),
+    words("deleteMember", "Members", "Delete a member", reads("", "")),
+    words(
+        "deleteMemberAddresses",
+        "Members",
+        "Take all addresses of a member away",
+        reads("", MEMBER),
+    ),
+    words("deleteMemberEmails", "Members", "Take all e-mails of a member away", reads("", MEMBER)),
+    words("deleteMemberPhones", "Members", "Take all phones of a member away", reads("", MEMBER)),
     words("followMember", "Followers", "Follow a member", takes("", "")),
     words("unfollowMember", "Followers", "Unfollow a member", reads("", "")),
     words("listMyFollowers", "Followers", "List one's followers", reads(PAGE, IDS)),

@@ -69,6 +69,10 @@ const COMPONENTS: &[(&str, &str)] = &[
     ("Counter", "key: counterKey, public?: boolean, count: integer"),
     ("CounterStep", "key: counterKey, delta?: integer"),
     ("Increment", "memberId: uuid, key: counterKey, delta?: integer, opId?: opId, at?: time"),
+    ("BulkResult", "itemMetadata: BulkItem"),
+    ("BulkItem", "id: uuid, originalIndex: integer, success: boolean, error?: BulkError"),
+    ("BulkError", "code: string, description: string"),
+    ("BulkCounts", "totalSuccesses: integer, totalFailures: integer, undetailedFailures: integer"),
     ("LineFault", "index: integer, code: string, detail: string"),
     ("FrameFault", "code: string, detail: string, n?: integer, last?: integer"),
     (
@@ -118,7 +122,7 @@ const COMPONENTS: &[(&str, &str)] = &[
     ),
     ("EventBadgeRule", "appId: string, key: counterKey, reaches: integer"),
     ("AssignmentReason", "type: ReasonType, appId?: string, key?: counterKey, count?: integer"),
-    ("ReasonType", "ASSIGNED|RULE_REACHED|UNASSIGNED|BADGE_DELETED"),
+    ("ReasonType", "ASSIGNED|RULE_REACHED|UNASSIGNED|BADGE_DELETED|MEMBER_DELETED"),
     ("EventEndpoint", "id: uuid, url: url, eventTypes: [string], createdDate: time"),
     (
         "EventType",

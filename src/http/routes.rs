@@ -9,8 +9,8 @@ use super::call::{Answering, Call, Reply};
 use super::error::Problem;
 use super::{
     app_keys, assignments, attempts, badges, connections, consumers, counters, endpoints,
-    event_catalogue, events, followers, health, imports, ingest, items, likes, members, replays,
-    tokens, ui,
+    event_catalogue, events, followers, health, imports, ingest, items, likes, member_deletion,
+    members, replays, tokens, ui,
 };
 use crate::domain::limits::{BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX};
 
@@ -27,14 +27,7 @@ pub fn table() -> Vec<Row> {
             get("/{memberId}", Anyone, "getActivityCounters", counters::get),
             post("/query", Anyone, "queryActivityCounters", counters::query),
         ]),
-        under("/members/v1/members", Alias::Api, vec![
-            post("", Keys, "createMember", members::create),
-            get("", Anyone, "listMembers", members::list),
-            post("/query", Anyone, "queryMembers", members::query),
-            get("/my", Member, "getMyMember", members::get_my),
-            get("/{id}", Anyone, "getMember", members::get),
-            patch("/{memberId}", KeysOrSelf, "updateMember", members::update),
-        ]),
+        members_rows(),
         under("/members/v3/followers", Alias::Api, vec![
             get("/my", Member, "listMyFollowers", followers::list_my_followers),
             get("/my/following", Member, "listMyFollowing", followers::list_my_following),
@@ -83,6 +76,25 @@ pub fn table() -> Vec<Row> {
         ]),
     ];
     groups.into_iter().flatten().collect()
+}
+
+/// Members as such.
+#[rustfmt::skip]
+fn members_rows() -> Vec<Row> {
+    under("/members/v1/members", Alias::Api, vec![
+        post("", Keys, "createMember", members::create),
+        get("", Anyone, "listMembers", members::list),
+        post("/query", Anyone, "queryMembers", members::query),
+        get("/my", Member, "getMyMember", members::get_my),
+        get("/{id}", Anyone, "getMember", members::get),
+        patch("/{memberId}", KeysOrSelf, "updateMember", members::update),
+        post("/bulk/delete", Keys, "bulkDeleteMembers", member_deletion::delete_many),
+        delete("/my", Member, "deleteMyMember", member_deletion::delete_my),
+        delete("/{id}", Keys, "deleteMember", member_deletion::delete),
+        delete("/{id}/addresses", KeysOrSelf, "deleteMemberAddresses", member_deletion::delete_addresses),
+        delete("/{id}/emails", KeysOrSelf, "deleteMemberEmails", member_deletion::delete_emails),
+        delete("/{id}/phones", KeysOrSelf, "deleteMemberPhones", member_deletion::delete_phones),
+    ])
 }
 
 /// The event log, and what is in it.

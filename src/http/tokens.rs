@@ -32,5 +32,6 @@ fn check_status(status: Status) -> Result<(), Problem> {
         Status::Pending => forbidden("MEMBER_PENDING", "the member is not approved yet"),
         Status::Blocked => forbidden("MEMBER_BLOCKED", "the member is blocked"),
         Status::Offline => forbidden("MEMBER_OFFLINE", "the member is disconnected"),
+        Status::Deleted => Err(Problem::not_found("MEMBER_NOT_FOUND", "member")),
     }
 }

@@ -291,6 +291,7 @@ impl EndpointChange<'_> {
             | Event::BadgeDeleted { .. }
             | Event::BadgeAssigned { .. }
             | Event::BadgeUnassigned { .. }
+            | Event::MemberDeleted { .. }
             | Event::EndpointReported { .. } => None,
         }
     }

@@ -64,7 +64,8 @@ pub fn endpoint_data(event: &Event) -> Option<EndpointData<'_>> {
         | Event::BadgeUpdated { .. }
         | Event::BadgeDeleted { .. }
         | Event::BadgeAssigned { .. }
-        | Event::BadgeUnassigned { .. } => None,
+        | Event::BadgeUnassigned { .. }
+        | Event::MemberDeleted { .. } => None,
     }
 }
 

@@ -98,6 +98,7 @@ pub(super) struct EventBody<D> {
 #[serde(untagged)]
 pub(super) enum Data<'a> {
     Member(Box<MemberData>),
+    MemberDeleted(MemberDeletedData),
     Follow(FollowData),
     Item { item: ItemBody<'a> },
     Like(LikeData<'a>),
@@ -115,6 +116,14 @@ pub(super) struct MemberData {
     origin: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     changes: Option<Vec<ChangeBody>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MemberDeletedData {
+    /// To whom apps hand over what the member authored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_assignee_id: Option<MemberId>,
 }
 
 /// One changed field: what it was, and what it is.
@@ -211,6 +220,7 @@ enum ReasonBody<'a> {
     RuleReached { app_id: &'a str, key: &'a str, count: i64 },
     Unassigned,
     BadgeDeleted,
+    MemberDeleted,
 }
 
 /// Who looks, and at whose channel.
@@ -259,6 +269,9 @@ fn data(event: &Event, gaze: Gaze) -> Option<Data<'_>> {
         Event::MemberUpdated { facts, changes } => {
             member_data(facts, gaze, None, Some(change_bodies(changes, gaze)))
         }
+        Event::MemberDeleted { content_assignee, .. } => Data::MemberDeleted(MemberDeletedData {
+            content_assignee_id: content_assignee.and_then(|assignee| gaze.name(assignee)),
+        }),
         Event::FollowCreated { follower, followed }
         | Event::FollowDeleted { follower, followed } => Data::Follow(FollowData {
             member_id: gaze.name(*follower),
@@ -402,5 +415,6 @@ fn unassignment_reason<'a>(reason: UnassignmentReason) -> ReasonBody<'a> {
     match reason {
         UnassignmentReason::Unassigned => ReasonBody::Unassigned,
         UnassignmentReason::BadgeDeleted => ReasonBody::BadgeDeleted,
+        UnassignmentReason::MemberDeleted => ReasonBody::MemberDeleted,
     }
 }

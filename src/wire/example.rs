@@ -59,6 +59,7 @@ fn members() -> Vec<Event> {
             origin: MemberOrigin::SignUp,
         },
         Event::MemberUpdated { facts: facts(), changes: vec![change] },
+        Event::MemberDeleted { member: ANN, content_assignee: Some(BOB) },
         Event::FollowCreated { follower, followed },
         Event::FollowDeleted { follower, followed },
     ]

@@ -92,6 +92,7 @@ fn named(event: &Event, badges: BadgeWire) -> Option<Named> {
                 deleted(ASSIGNMENT, assignment, json!({"deletedEntity": entity}))
             }
         },
+        Event::MemberDeleted { member, .. } => deleted(MEMBER, member, json!({})),
         Event::ItemCreated { .. }
         | Event::ItemUpdated { .. }
         | Event::ItemLiked { .. }

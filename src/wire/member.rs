@@ -272,6 +272,8 @@ pub fn status_text(status: Status) -> &'static str {
         Status::Approved => "APPROVED",
         Status::Blocked => "BLOCKED",
         Status::Offline => "OFFLINE",
+        // Never shown: a deleted member is not found.
+        Status::Deleted => "UNKNOWN",
     }
 }
 

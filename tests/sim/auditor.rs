@@ -60,7 +60,7 @@ impl Auditor {
         let mut facts = facts_of(&self.model, commit);
         match &*maker.request {
             Request::Report => assert!(facts.iter().all(|fact| matches!(fact, Fact::Reported(_)))),
-            Request::WorkOff => self.judge_revocations(&facts),
+            Request::WorkOff => self.judge_work(&facts),
             request => {
                 let Ok(mut expected) = predicted.clone() else {
                     panic!("{request:?} did {facts:?} and should be refused as {predicted:?}")
@@ -91,10 +91,17 @@ impl Auditor {
         self.turns.clear();
     }
 
-    fn judge_revocations(&self, facts: &[Fact]) {
+    /// What a site does of its own accord ends what deleted badges and members left behind.
+    fn judge_work(&self, facts: &[Fact]) {
+        let gone = |member: &MemberId| self.model.gone.contains_key(member);
         for fact in facts {
-            let Fact::Revoked(badge, _) = fact else { panic!("{fact:?} is no revocation") };
-            assert!(self.model.badges_deleted.contains(badge), "{badge} is deleted");
+            let is_due = match fact {
+                Fact::Revoked(badge, _) => self.model.badges_deleted.contains(badge),
+                Fact::Unfollowed(follower, followed) => gone(follower) || gone(followed),
+                Fact::Unliked(liker, _) | Fact::Erased(liker) => gone(liker),
+                _ => false,
+            };
+            assert!(is_due, "{fact:?} is nothing that was left to do");
         }
     }
 
@@ -175,7 +182,7 @@ impl Auditor {
             named
         };
         for (member, id) in dump.members.iter().zip(&ids) {
-            let known = &model.members[id];
+            let known = model.ever(*id).expect("a member of the order");
             assert_eq!(member.facts, known.facts, "facts of {id}");
             let channel = (member.resident.last_seq, member.resident.member_seq);
             let last_seq = known.channel.last().copied().unwrap_or(0);

@@ -56,7 +56,9 @@ impl Ledger {
             *all += sent.delta;
             *acknowledged += if sent.acknowledged { sent.delta } else { 0 };
         }
-        for (counter, (acknowledged, sent)) in sums {
+        // Counters of a deleted member are gone with it.
+        let living = sums.into_iter().filter(|(counter, _)| !model.gone.contains_key(&counter.0));
+        for (counter, (acknowledged, sent)) in living {
             let value = model.count(counter).map_or(0, |count| count.count);
             assert!(
                 acknowledged <= value && value <= sent,

@@ -7,6 +7,7 @@ mod auditor;
 mod checkpoints;
 mod clients;
 mod deliveries;
+mod endpoint_rules;
 mod ledger;
 mod live;
 mod loads;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use guildhall::domain::command::ItemDetails;
 use guildhall::domain::event::{Badge, Endpoint, MemberFacts};
+use guildhall::domain::profile::{ActivityStatus, PrivacyStatus, Status};
 use guildhall::domain::{
     AppId, AssignmentId, BadgeId, Change, Commit, EndpointId, Event, ItemKey, MemberId, OpId,
-    Record, WrittenRecord,
+    Record, Timestamp, WrittenRecord,
 };
 
 use crate::packed;
@@ -35,6 +36,8 @@ pub struct Model {
     pub time_ms: i64,
     pub records: Vec<WrittenRecord>,
     pub members: BTreeMap<MemberId, Member>,
+    /// Deleted members: nothing but the place in the order and in their channels.
+    pub gone: BTreeMap<MemberId, Member>,
     pub member_order: Vec<MemberId>,
     pub emails: BTreeSet<String>,
     /// Follower, followed; and the other way round.
@@ -108,7 +111,7 @@ impl Model {
         concerned.dedup();
         assert_eq!(touched, concerned, "record {} goes to those it concerns", record.seq);
         for touch in &record.touches {
-            let member = self.members.get_mut(&touch.member).expect("a touched member exists");
+            let member = self.ever_mut(touch.member);
             let previous = member.channel.last().copied().unwrap_or(0);
             assert_eq!(touch.previous_seq, previous, "the chain of {} has no gap", touch.member);
             member.channel.push(record.seq);
@@ -116,13 +119,35 @@ impl Model {
         let Some(owner) = concerned_first(&record.event) else {
             return assert_eq!(record.member_seq, 0, "record {} is nobody's", record.seq);
         };
-        let member = self.members.get_mut(&owner).expect("a record's member exists");
+        let member = self.ever_mut(owner);
         member.member_seq += 1;
         assert_eq!(record.member_seq, member.member_seq, "member seqs of {owner} are dense");
     }
 
+    fn ever_mut(&mut self, member: MemberId) -> &mut Member {
+        let (living, gone) = (&mut self.members, &mut self.gone);
+        let found = living.get_mut(&member).or_else(|| gone.get_mut(&member));
+        found.expect("a record's members are or were there")
+    }
+
+    pub fn ever(&self, member: MemberId) -> Option<&Member> {
+        self.members.get(&member).or_else(|| self.gone.get(&member))
+    }
+
+    /// An item's author, while it is there.
+    pub fn author_of(&self, item: &ItemKey) -> Option<MemberId> {
+        self.items[item].author.filter(|author| self.members.contains_key(author))
+    }
+
     fn fold_change(&mut self, change: &Change) {
         match change {
+            Change::MemberErased { member } => {
+                let member = self.member_order[member.0 as usize];
+                assert!(self.gone.contains_key(&member), "{member} is deleted before it is erased");
+                let left =
+                    peers(&self.following, member).len() + peers(&self.followers, member).len();
+                assert_eq!((left, self.likes_of(member).count()), (0, 0), "edges of {member}");
+            }
             Change::CounterKeyNamed { number, app, key } => {
                 assert_eq!(*number as usize, self.keys.len(), "key numbers are dense");
                 let named = (app.clone(), key.clone());
@@ -135,6 +160,8 @@ impl Model {
                     count.count = count.count.checked_add(delta).expect("a sum fits");
                 }
             }
+            // Sizes of sets are not kept: what is told of one is compared with the set.
+            Change::CounterSet { key, .. } if self.keys[*key as usize].0 == AppId::built_in() => {}
             Change::CounterSet { member, key, public, count } => {
                 *self.counter_mut(member.0, *key) = Count { public: *public, count: *count };
             }
@@ -175,6 +202,7 @@ impl Model {
                 assert_eq!(facts.revision, member.facts.revision + 1, "revisions are dense");
                 member.facts = facts.clone();
             }
+            Event::MemberDeleted { member, .. } => self.fold_deletion(*member),
             Event::FollowCreated { follower, followed } => {
                 assert!(self.following.insert((*follower, *followed)), "a follow is new");
                 self.followers.insert((*followed, *follower));
@@ -190,15 +218,20 @@ impl Model {
             }
             Event::ItemUpdated { item, details } => {
                 self.items.insert(item.clone(), details.clone());
+                if let Some(author) = details.author {
+                    let likers = self.likers_of(item);
+                    let received = likers.into_iter().map(|liker| (author, item.clone(), liker));
+                    self.received.extend(received);
+                }
             }
             Event::ItemLiked { item, liker, author } => {
-                assert_eq!(*author, self.items[item].author, "a like names the author");
+                assert_eq!(*author, self.author_of(item), "a like names the author");
                 assert!(self.likers.insert((item.clone(), *liker)), "a like is new");
                 self.likes.insert((*liker, item.clone()));
                 self.received.extend(author.map(|author| (author, item.clone(), *liker)));
             }
             Event::ItemUnliked { item, liker, author } => {
-                assert_eq!(*author, self.items[item].author, "an unlike names the author");
+                assert_eq!(*author, self.author_of(item), "an unlike names the author");
                 assert!(self.likers.remove(&(item.clone(), *liker)), "an unlike ends one");
                 self.likes.remove(&(*liker, item.clone()));
                 if let Some(author) = author {
@@ -220,6 +253,30 @@ impl Model {
             | Event::EndpointReported { .. }
             | Event::EndpointReplay { .. } => self.fold_endpoint(event),
         }
+    }
+
+    fn fold_deletion(&mut self, member: MemberId) {
+        let mut known = self.members.remove(&member).expect("a member is deleted once");
+        if let Some(email) = &known.facts.login_email {
+            self.emails.remove(&email.to_lowercase());
+        }
+        let updated_at = Timestamp::from_unix_ms(self.time_ms);
+        known.facts = Arc::new(MemberFacts {
+            login_email: None,
+            slug: None,
+            status: Status::Deleted,
+            privacy: PrivacyStatus::Private,
+            activity: ActivityStatus::Active,
+            updated_at,
+            revision: 0,
+            profile: Arc::default(),
+            ..MemberFacts::clone(&known.facts)
+        });
+        self.gone.insert(member, known);
+        self.counters.retain(|(of, _, _), _| *of != member);
+        self.received.retain(|(author, _, _)| *author != member);
+        self.reports.told.retain(|(of, _, _), _| *of != member);
+        self.reports.connected.retain(|(of, _, _)| *of != member);
     }
 
     fn fold_badge(&mut self, event: &Event) {
@@ -317,9 +374,10 @@ impl Model {
         let app = AppId::built_in();
         for (member, item) in &self.likes {
             let given = (*member, app.clone(), "likes.given".to_owned());
-            let author = self.items[item].author;
+            let given = self.members.contains_key(member).then_some(given);
+            let author = self.author_of(item);
             let received = author.map(|author| (author, app.clone(), "likes.received".to_owned()));
-            for key in received.into_iter().chain([given]) {
+            for key in received.into_iter().chain(given) {
                 all.entry(key).or_insert(Count { public: true, count: 0 }).count += 1;
             }
         }
@@ -332,6 +390,7 @@ impl Model {
             return self.counters.get(counter).copied();
         }
         let count = match key.as_str() {
+            _ if self.gone.contains_key(member) => 0,
             "likes.given" => self.likes_of(*member).count(),
             _ => self.received_by(*member),
         };
@@ -351,6 +410,12 @@ impl Model {
     pub fn likers_of(&self, item: &Arc<ItemKey>) -> Vec<MemberId> {
         let from = self.likers.range((item.clone(), MemberId::from_u128(0))..);
         from.take_while(|(liked, _)| liked == item).map(|(_, liker)| *liker).collect()
+    }
+
+    /// Of these members those that are there: what lists show while edges of others end.
+    pub fn living(&self, mut members: Vec<MemberId>) -> Vec<MemberId> {
+        members.retain(|member| self.members.contains_key(member));
+        members
     }
 
     pub fn live_badge(&self, id: BadgeId) -> Option<&Arc<Badge>> {
@@ -388,7 +453,8 @@ fn concerned(event: &Event) -> Vec<MemberId> {
         }
         Event::CounterUpdated { member, .. }
         | Event::BadgeAssigned { member, .. }
-        | Event::BadgeUnassigned { member, .. } => vec![*member],
+        | Event::BadgeUnassigned { member, .. }
+        | Event::MemberDeleted { member, .. } => vec![*member],
         Event::BadgeCreated { .. }
         | Event::BadgeUpdated { .. }
         | Event::BadgeDeleted { .. }

@@ -115,6 +115,7 @@ impl Crowd {
             25,
             20,
             10,
+            8,
             130,
         ];
         match random.weighted(&weights) {
@@ -154,6 +155,7 @@ impl Crowd {
                 Request::Command(Command::UnassignBadge { assignment })
             }
             16 => Request::Command(self.endpoint_command(random)),
+            17 => Request::Command(self.delete_member(random)),
             _ => Request::Query(self.query(random)),
         }
     }
@@ -212,6 +214,16 @@ impl Crowd {
             _ => patch.privacy = Some(PrivacyStatus::Public),
         }
         Command::UpdateProfile { member: self.member(random), patch: Box::new(patch) }
+    }
+
+    fn delete_member(&mut self, random: &mut Random) -> Command {
+        let member = self.member(random);
+        // Most clients forget it, so that others take its place; some go on asking for it.
+        if random.chance(800) {
+            self.members.retain(|known| *known != member);
+        }
+        let content_assignee = random.chance(300).then(|| self.member(random));
+        Command::DeleteMember { member, content_assignee }
     }
 
     fn put_item(&mut self, random: &mut Random) -> Command {

@@ -42,6 +42,8 @@ pub enum Fact {
     EndpointEnabled(EndpointId),
     EndpointReported(EndpointId),
     EndpointReplay(EndpointId),
+    Deleted(MemberId),
+    Erased(MemberId),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -80,6 +82,9 @@ pub fn facts_of(model: &Model, commit: &Commit) -> Vec<Fact> {
             Change::OpIdsSeen { app, op_ids } => {
                 facts.extend(op_ids.iter().map(|op_id| Fact::Seen(app.clone(), *op_id)));
             }
+            Change::MemberErased { member } => {
+                facts.push(Fact::Erased(model.member_order[member.0 as usize]));
+            }
             Change::ProducerAdvanced { app, position } => {
                 facts.push(Fact::Advanced(app.clone(), position.producer.clone(), position.n));
             }
@@ -116,6 +121,7 @@ fn fact_of(event: &Event) -> Fact {
         Event::EndpointEnabled { endpoint } => Fact::EndpointEnabled(*endpoint),
         Event::EndpointReported { endpoint, .. } => Fact::EndpointReported(*endpoint),
         Event::EndpointReplay { endpoint, .. } => Fact::EndpointReplay(*endpoint),
+        Event::MemberDeleted { member, .. } => Fact::Deleted(*member),
     }
 }
 
@@ -154,6 +160,9 @@ impl Model {
                 self.facts(*followed)?;
                 let is_followed = self.following.contains(&(*follower, *followed));
                 when(is_followed, Fact::Unfollowed(*follower, *followed))
+            }
+            Command::DeleteMember { member, content_assignee } => {
+                self.predict_deletion(*member, *content_assignee)
             }
             Command::PutItem { item, details } => self.predict_item(item, details),
             Command::Like { liker, item } => self.predict_like(*liker, item),
@@ -195,63 +204,45 @@ impl Model {
         }
     }
 
-    fn predict_endpoint(&self, command: &Command) -> Predicted {
-        match command {
-            Command::CreateEndpoint(new) => one(Fact::EndpointCreated(new.id)),
-            Command::DeleteEndpoint { endpoint } => {
-                self.endpoints.get(endpoint).ok_or("ENDPOINT_NOT_FOUND")?;
-                one(Fact::EndpointDeleted(*endpoint))
-            }
-            Command::RotateEndpointSecret { endpoint, .. } => {
-                self.endpoints.get(endpoint).ok_or("ENDPOINT_NOT_FOUND")?;
-                one(Fact::EndpointRotated(*endpoint))
-            }
-            Command::DisableEndpoint { endpoint, .. } => {
-                let known = self.endpoints.get(endpoint).ok_or("ENDPOINT_NOT_FOUND")?;
-                when(known.disabled.is_none(), Fact::EndpointDisabled(*endpoint))
-            }
-            Command::UpdateEndpoint { endpoint, patch } => {
-                let known = self.endpoints.get(endpoint).ok_or("ENDPOINT_NOT_FOUND")?;
-                let wished = patch.description.as_ref();
-                let is_new = wished.is_some_and(|wished| *wished != known.settings.description);
-                when(is_new, Fact::EndpointUpdated(*endpoint))
-            }
-            Command::EnableEndpoint { endpoint } => {
-                let known = self.endpoints.get(endpoint).ok_or("ENDPOINT_NOT_FOUND")?;
-                when(known.disabled.is_some(), Fact::EndpointEnabled(*endpoint))
-            }
-            Command::ReportEndpoint { endpoint, .. } => {
-                self.endpoints.get(endpoint).ok_or("ENDPOINT_NOT_FOUND")?;
-                one(Fact::EndpointReported(*endpoint))
-            }
-            Command::ReplayEndpoint { endpoint, .. } => {
-                self.endpoints.get(endpoint).ok_or("ENDPOINT_NOT_FOUND")?;
-                one(Fact::EndpointReplay(*endpoint))
-            }
-            Command::FinishReplay { endpoint, id } => {
-                let known = self.endpoints.get(endpoint).ok_or("ENDPOINT_NOT_FOUND")?;
-                let is_open = known.settings.replays.iter().any(|job| job.id == *id);
-                when(is_open, Fact::EndpointReplay(*endpoint))
-            }
-            other => unreachable!("{} is no endpoint's command", other.kind()),
-        }
-    }
-
     fn predict_item(&self, item: &ItemKey, details: &ItemDetails) -> Predicted {
         details.author.map_or(Ok(()), |author| self.facts(author).map(|_| ()))?;
         let Some(known) = self.items.get(item) else {
             return one(Fact::ItemCreated(item.clone()));
         };
-        let is_liked = !self.likers_of(&item.clone().into()).is_empty();
-        if known.author != details.author && is_liked {
-            return Err("ITEM_AUTHOR_IMMUTABLE");
+        if known == details {
+            return Ok(Expected::default());
         }
-        when(known != details, Fact::ItemUpdated(item.clone()))
+        let (before, after) = (self.author_of(item), details.author);
+        let likes = self.likers_of(&item.clone().into()).len() as i64;
+        let mut facts = vec![Fact::ItemUpdated(item.clone())];
+        match (before, after) {
+            _ if likes == 0 || before == after => {}
+            (None, Some(heir)) => {
+                let counter = (heir, AppId::built_in(), "likes.received".to_owned());
+                let old = self.count(&counter).map_or(0, |count| count.count);
+                facts.push(Fact::CounterSet(counter.clone(), true, old + likes));
+                self.award(&counter, (old, old + likes), &mut BTreeSet::new(), &mut facts);
+            }
+            _ => return Err("ITEM_AUTHOR_IMMUTABLE"),
+        }
+        Ok(Expected { facts, ..Expected::default() })
+    }
+
+    fn predict_deletion(&self, member: MemberId, assignee: Option<MemberId>) -> Predicted {
+        self.facts(member)?;
+        assignee.map_or(Ok(()), |assignee| self.facts(assignee).map(|_| ()))?;
+        if assignee == Some(member) {
+            return Err("CONTENT_ASSIGNEE_INVALID");
+        }
+        let held = self.held.keys().filter(|(_, holder)| *holder == member);
+        let revoked = held.map(|(badge, _)| Fact::Revoked(*badge, member));
+        let facts = std::iter::once(Fact::Deleted(member)).chain(revoked).collect();
+        Ok(Expected { facts, ..Expected::default() })
     }
 
     fn predict_like(&self, liker: MemberId, item: &ItemKey) -> Predicted {
         self.social(liker)?;
-        let details = self.items.get(item).ok_or("ITEM_NOT_FOUND")?;
+        self.items.get(item).ok_or("ITEM_NOT_FOUND")?;
         if self.likers.contains(&(item.clone().into(), liker)) {
             return Ok(Expected::default());
         }
@@ -259,7 +250,7 @@ impl Model {
         let mut awarded = BTreeSet::new();
         let given = (liker, AppId::built_in(), "likes.given".to_owned());
         let received =
-            details.author.map(|author| (author, AppId::built_in(), "likes.received".to_owned()));
+            self.author_of(item).map(|id| (id, AppId::built_in(), "likes.received".to_owned()));
         for counter in std::iter::once(given).chain(received) {
             let old = self.count(&counter).map_or(0, |count| count.count);
             self.award(&counter, (old, old + 1), &mut awarded, &mut facts);
@@ -419,7 +410,7 @@ impl Model {
         ids: &BTreeSet<MemberId>,
         emails: &BTreeSet<String>,
     ) -> Result<Fact, &'static str> {
-        if self.members.contains_key(&new.id) || ids.contains(&new.id) {
+        if self.ever(new.id).is_some() || ids.contains(&new.id) {
             return Err("MEMBER_ALREADY_EXISTS");
         }
         let email = new.login_email.as_ref().map(|email| email.to_lowercase());
@@ -438,7 +429,9 @@ impl Model {
         }
         match self.facts(followed)?.status {
             Status::Approved => Ok(!self.following.contains(&(follower, followed))),
-            Status::Pending | Status::Blocked | Status::Offline => Err("MEMBER_NOT_FOUND"),
+            Status::Pending | Status::Blocked | Status::Offline | Status::Deleted => {
+                Err("MEMBER_NOT_FOUND")
+            }
         }
     }
 
@@ -448,6 +441,7 @@ impl Model {
             (Status::Pending, _) => Err("MEMBER_PENDING"),
             (Status::Blocked, _) => Err("MEMBER_BLOCKED"),
             (Status::Offline, _) => Err("MEMBER_OFFLINE"),
+            (Status::Deleted, _) => Err("MEMBER_NOT_FOUND"),
             (Status::Approved, ActivityStatus::Muted) => Err("MEMBER_MUTED"),
             (Status::Approved, ActivityStatus::Active) => Ok(()),
         }
@@ -459,11 +453,11 @@ impl Model {
     }
 }
 
-fn one(fact: Fact) -> Predicted {
+pub fn one(fact: Fact) -> Predicted {
     when(true, fact)
 }
 
-fn when(happens: bool, fact: Fact) -> Predicted {
+pub fn when(happens: bool, fact: Fact) -> Predicted {
     let facts = if happens { vec![fact] } else { Vec::new() };
     Ok(Expected { facts, ..Expected::default() })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use guildhall::core::parts::PartKey;
 use guildhall::core::query::Query;
 use guildhall::core::site::Site;
-use guildhall::core::turn::Step;
+use guildhall::core::turn::{Step, WorkedOff};
 use guildhall::core::views::Look;
 use guildhall::domain::{Commit, MemberOrdinal, SiteId, Timestamp, WrittenRecord};
 use guildhall::journal::gate::{Gate, Parked};
@@ -393,6 +393,10 @@ fn turn(
         Request::Report => {
             (Told::Nothing, site.report_counters(random.between(1, 40) as usize, now))
         }
-        Request::WorkOff => (Told::Nothing, site.work_off(random.between(1, 5) as usize, now)),
+        Request::WorkOff => match site.work_off(random.between(1, 5) as usize, now) {
+            WorkedOff::Nothing => (Told::Nothing, None),
+            WorkedOff::Need(keys) => return Err(keys),
+            WorkedOff::Done(commit) => (Told::Nothing, Some(commit)),
+        },
     })
 }

@@ -32,6 +32,7 @@ fn is_visible(event: &Event, audience: Audience) -> bool {
     let is_open = match event {
         Event::MemberCreated { facts, .. } | Event::MemberUpdated { facts, .. } => is_public(facts),
         Event::CounterUpdated { public, .. } => *public,
+        Event::MemberDeleted { .. } => false,
         _ => true,
     };
     match audience {
@@ -46,7 +47,7 @@ fn seqs(model: &Model, channel: Channel, after: u64) -> Vec<u64> {
     match channel.member() {
         None => (after + 1..=model.seq()).collect(),
         Some(member) => {
-            let Some(member) = model.members.get(&member) else { return Vec::new() };
+            let Some(member) = model.ever(member) else { return Vec::new() };
             let from = member.channel.partition_point(|seq| *seq <= after);
             member.channel[from..].to_vec()
         }
@@ -122,6 +123,9 @@ pub fn check_cut(model: &Model, channel: Channel, offset: u64) {
 }
 
 fn hides(event: &Event, member: MemberId) -> bool {
-    let Event::MemberUpdated { facts, .. } = event else { return false };
-    facts.id == member && !is_public(facts)
+    match event {
+        Event::MemberUpdated { facts, .. } => facts.id == member && !is_public(facts),
+        Event::MemberDeleted { member: deleted, .. } => *deleted == member,
+        _ => false,
+    }
 }

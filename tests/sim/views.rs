@@ -6,6 +6,7 @@ use std::sync::Arc;
 use guildhall::core::query::{
     Assignment, Connection, Cursor, ItemView, Page, PageOf, PageStart, Query, View, Viewer,
 };
+use guildhall::domain::command::ItemDetails;
 use guildhall::domain::profile::{PrivacyStatus, Status};
 use guildhall::domain::{AppId, ItemKey, MemberId};
 
@@ -49,19 +50,22 @@ impl Model {
                 assert_eq!(*facts, self.members[id].facts, "the facts of {id}");
             }
             (Query::Followers { member, page }, View::MemberIds(found)) => {
-                self.check_ids(peers(&self.followers, *member), page, found);
+                self.check_ids(self.living(peers(&self.followers, *member)), page, found);
             }
             (Query::Following { member, page }, View::MemberIds(found)) => {
-                self.check_ids(peers(&self.following, *member), page, found);
+                self.check_ids(self.living(peers(&self.following, *member)), page, found);
             }
             (Query::Likers { item, page }, View::MemberIds(found)) => {
-                self.check_ids(self.likers_of(&Arc::new(item.clone())), page, found);
+                let likers = self.living(self.likers_of(&Arc::new(item.clone())));
+                self.check_ids(likers, page, found);
             }
             (Query::Connections { member, others }, View::Connections(found)) => {
+                let lives = |other: &MemberId| self.members.contains_key(other);
+                let follows = |pair| self.following.contains(&pair);
                 let expected = others.iter().map(|other| Connection {
                     connected_member: *other,
-                    followed_by_member: self.following.contains(&(*member, *other)),
-                    following_member: self.following.contains(&(*other, *member)),
+                    followed_by_member: lives(other) && follows((*member, *other)),
+                    following_member: lives(other) && follows((*other, *member)),
                 });
                 assert_eq!(*found, expected.collect::<Vec<_>>(), "connections of {member}");
             }
@@ -95,8 +99,10 @@ impl Model {
 
     pub fn check_item(&self, key: &ItemKey, found: &ItemView) {
         let key = Arc::new(key.clone());
-        assert_eq!((&found.item, &found.details), (&*key, &self.items[&key]), "an item");
-        assert_eq!(found.likes, self.likers_of(&key).len(), "likes of {}", key.item);
+        let details = ItemDetails { author: self.author_of(&key), ..self.items[&key].clone() };
+        assert_eq!((&found.item, &found.details), (&*key, &details), "an item");
+        let likers = self.living(self.likers_of(&key));
+        assert_eq!(found.likes, likers.len(), "likes of {}", key.item);
     }
 
     /// A page of members that are listed by ordinal.

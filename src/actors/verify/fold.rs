@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
-use super::model::{Item, KnownBadge, Member, Model};
+use super::model::{Edges, Item, KnownBadge, Member, Model};
+use crate::core::erasure::tombstone;
 use crate::core::increments;
 use crate::core::items::item_hash;
 use crate::core::site::{LIKES_GIVEN, LIKES_RECEIVED};
 use crate::domain::command::ItemDetails;
 use crate::domain::endpoint::ReplayStep;
 use crate::domain::event::{Endpoint, MemberFacts};
+use crate::domain::profile::Status;
 use crate::domain::{
     AppId, BadgeId, Change, Commit, EndpointId, Event, ItemKey, MemberId, Record, Timestamp,
 };
@@ -84,6 +86,7 @@ impl Model {
                     }
                 }
             }
+            Change::MemberErased { member } => self.member_erased(member.0),
             Change::ProducerAdvanced { app, position } => {
                 let producer = (app.clone(), position.producer.clone());
                 let last = self.catalogue.producers.insert(producer, position.n).unwrap_or(0);
@@ -138,6 +141,7 @@ impl Model {
         match &record.event {
             Event::MemberCreated { .. } => {}
             Event::MemberUpdated { facts, .. } => self.update_member(facts, seq),
+            Event::MemberDeleted { member, .. } => self.delete_member(*member, record),
             Event::FollowCreated { follower, followed } => {
                 self.follow(*follower, *followed, Step::In, seq);
             }
@@ -253,6 +257,32 @@ impl Model {
         };
     }
 
+    /// Its row stays, and says nothing of who it was; its edges end in records of their own.
+    fn delete_member(&mut self, id: MemberId, record: &Record) {
+        let commit = self.commit;
+        let Some(member) = self.member_by_id(id, record.seq) else { return };
+        let facts = Arc::new(tombstone(id, member.created_at, record.time));
+        let old = member.clone();
+        *member = Member {
+            last_seq: old.last_seq,
+            member_seq: old.member_seq,
+            graph_commit: old.graph_commit,
+            edges: old.edges,
+            badges: old.badges,
+            ..Member::of(&facts, commit)
+        };
+    }
+
+    fn member_erased(&mut self, member: u32) {
+        let (at, name) = (self.commit, self.member_name(member));
+        let Some(member) = self.member(member) else { return };
+        let is_bare = member.edges == Edges::default() && member.status == Status::Deleted;
+        member.graph_commit = 0;
+        if !is_bare {
+            self.findings.note(|| format!("log: commit {at}: {name} is erased, but not bare"));
+        }
+    }
+
     fn follow(&mut self, follower: MemberId, followed: MemberId, step: Step, seq: u64) {
         let (Some(from), Some(to)) = (self.ordinal(follower, seq), self.ordinal(followed, seq))
         else {
@@ -356,6 +386,10 @@ impl Model {
     fn count(&mut self, member: u32, key: u16, delta: i64) {
         let at = self.commit;
         let Some(counted) = self.member(member) else { return };
+        // Of a deleted member nothing is counted any more, though its likes have yet to end.
+        if counted.status == Status::Deleted {
+            return;
+        }
         let (_, count) = counted.counters.entry(key).or_insert((true, 0));
         match count.checked_add(delta) {
             Some(sum) => *count = sum,

@@ -2,7 +2,7 @@
 //! member, and the derived counters say how many likes there are. What spans two stretches is
 //! compared by sums that do not depend on the order, once all stretches were read at one commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -10,6 +10,7 @@ use super::findings::Findings;
 use super::model::Model;
 use crate::core::site::{LIKES_GIVEN, LIKES_RECEIVED};
 use crate::domain::AppId;
+use crate::domain::profile::Status;
 
 /// Edges as each of their two sides tells them.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +19,8 @@ pub struct Symmetry {
     likes: Sides,
     /// By author: likes of its items, and what its counter says; only what is not 0.
     received: BTreeMap<u32, i64>,
+    /// Nothing is counted of them, whatever they liked or wrote.
+    deleted: BTreeSet<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,6 +67,10 @@ impl Symmetry {
                 counter.map_or(0, |(_, count)| *count)
             };
             let what = || format!("log: member {}: counter {LIKES_GIVEN}", member.id);
+            if member.status == Status::Deleted {
+                self.deleted.insert(*ordinal);
+                continue;
+            }
             into.compare(what, &(member.edges.likes.len() as i64), &count(given));
             *self.received.entry(*ordinal).or_default() -= count(received);
         }
@@ -125,7 +132,8 @@ impl Symmetry {
     pub fn finish(&self, into: &mut Findings) {
         self.follows.compare("follows", into);
         self.likes.compare("likes", into);
-        for (author, count) in &self.received {
+        let living = self.received.iter().filter(|(author, _)| !self.deleted.contains(author));
+        for (author, count) in living {
             into.note(|| {
                 format!("log: author number {author}: counter {LIKES_RECEIVED} is off by {count}")
             });

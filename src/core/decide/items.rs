@@ -3,17 +3,24 @@
 use std::sync::Arc;
 
 use super::counters::Increase;
-use super::refuse::{conflict, item_not_found, limit};
+use super::refuse::{conflict, item_not_found, limit, too_many_counters};
 use super::{Answering, Decided, Decision};
 use crate::core::counters::KeyNumber;
+use crate::core::items::Item;
 use crate::core::site::{LIKES_GIVEN, LIKES_RECEIVED, Site};
+use crate::core::turn::Stop;
 use crate::domain::command::ItemDetails;
 use crate::domain::id::ItemOrdinal;
 use crate::domain::limits::{ITEMS_PER_SITE_MAX, LIKES_PER_MEMBER_MAX};
-use crate::domain::{AppId, Change, Event, ItemKey, MemberId, Timestamp};
+use crate::domain::{AppId, Change, Event, ItemKey, MemberId, MemberOrdinal, Timestamp};
 
 impl Site {
-    pub(super) fn decide_put_item(&self, key: &ItemKey, details: &ItemDetails) -> Decided {
+    pub(super) fn decide_put_item(
+        &self,
+        key: &ItemKey,
+        details: &ItemDetails,
+        now: Timestamp,
+    ) -> Decided {
         if let Some(author) = details.author {
             self.member(author)?;
         }
@@ -25,15 +32,51 @@ impl Site {
             return Ok(Decision::new(vec![created], Answering::Item(ordinal.0)));
         };
         let item = self.item(ordinal)?;
-        if item.details == *details {
+        let author = self.author_of(item);
+        if item.details.author == author && item.details == *details {
             return Ok(Decision::already(Answering::Item(ordinal)));
         }
-        if item.details.author != details.author && !item.likers.is_empty() {
-            let detail = "an item that is liked keeps its author".to_owned();
-            return Err(conflict("ITEM_AUTHOR_IMMUTABLE", detail).into());
-        }
+        let (events, changes) = match (author, details.author) {
+            (None, Some(heir)) => self.likes_inherited(heir, item.likers.len(), now)?,
+            (before, after) if before != after && !item.likers.is_empty() => {
+                let detail = "an item that is liked keeps its author".to_owned();
+                return Err(conflict("ITEM_AUTHOR_IMMUTABLE", detail).into());
+            }
+            _ => Default::default(),
+        };
         let updated = Event::ItemUpdated { item: item.key.clone(), details: details.clone() };
-        Ok(Decision::new(vec![updated], Answering::Item(ordinal)))
+        let events = std::iter::once(updated).chain(events).collect();
+        Ok(Decision { events, changes, answering: Answering::Item(ordinal) })
+    }
+
+    /// The author, unless it was deleted.
+    pub(in crate::core) fn author_of(&self, item: &Item) -> Option<MemberId> {
+        item.details.author.filter(|author| self.find_member(*author).is_some())
+    }
+
+    /// An item that had no author gets one, and the author all the likes of it.
+    fn likes_inherited(
+        &self,
+        heir: MemberId,
+        likes: usize,
+        now: Timestamp,
+    ) -> Result<(Vec<Event>, Vec<Change>), Stop> {
+        if likes == 0 {
+            return Ok(Default::default());
+        }
+        let member = self.member(heir)?;
+        let key = self.keys.find(&AppId::built_in(), LIKES_RECEIVED);
+        let key = key.expect("the first like names the built-in counters");
+        if !self.counters.has_room(member, key) {
+            return Err(too_many_counters(heir).into());
+        }
+        let old = self.counters.get(member, key);
+        let (public, old) = old.map_or((true, 0), |counter| (counter.public, counter.count));
+        let count = old + likes as i64;
+        let mut events = Vec::new();
+        self.awards(Increase { member, key, old, new: count }, now, &mut events);
+        let set = Change::CounterSet { member: MemberOrdinal(member), key, public, count };
+        Ok((events, vec![set]))
     }
 
     pub(super) fn decide_like(&self, liker: MemberId, key: &ItemKey, now: Timestamp) -> Decided {
@@ -44,11 +87,11 @@ impl Site {
             return Ok(Decision::already(Answering::Item(ordinal)));
         }
         limit(graph.likes_len(), LIKES_PER_MEMBER_MAX, "LIKE_LIMIT", "likes")?;
-        let author = item.details.author;
+        let author = self.author_of(item);
         let mut events = vec![Event::ItemLiked { item: item.key.clone(), liker, author }];
         self.built_in_awards(member, LIKES_GIVEN, now, &mut events);
-        if let Some(author) = self.items.author(ordinal) {
-            self.built_in_awards(author, LIKES_RECEIVED, now, &mut events);
+        if let Some(author) = author.and_then(|author| self.find_member(author)) {
+            self.built_in_awards(author.0, LIKES_RECEIVED, now, &mut events);
         }
         let changes = self.built_in_keys();
         Ok(Decision { events, changes, answering: Answering::Item(ordinal) })
@@ -61,7 +104,7 @@ impl Site {
         if !graph.likes(ordinal) {
             return Ok(Decision::already(Answering::Item(ordinal)));
         }
-        let (item, author) = (item.key.clone(), item.details.author);
+        let (item, author) = (item.key.clone(), self.author_of(item));
         let events = vec![Event::ItemUnliked { item, liker, author }];
         Ok(Decision::new(events, Answering::Item(ordinal)))
     }

@@ -22,7 +22,7 @@ impl Site {
         now: Timestamp,
     ) -> Result<Event, Refusal> {
         limit(self.directory.len(), MEMBERS_PER_SITE_MAX, "MEMBER_LIMIT", "members of this site")?;
-        if self.find_member(new.id).is_some() {
+        if self.directory.find_ever(new.id, &self.counters).is_some() {
             return Err(conflict("MEMBER_ALREADY_EXISTS", format!("member {} exists", new.id)));
         }
         if let Some(email) = &new.login_email
@@ -88,7 +88,7 @@ impl Site {
         let to = self.member(followed)?;
         match self.directory.row(to).status {
             Status::Approved => {}
-            Status::Pending | Status::Blocked | Status::Offline => {
+            Status::Pending | Status::Blocked | Status::Offline | Status::Deleted => {
                 return Err(member_not_found(followed).into());
             }
         }

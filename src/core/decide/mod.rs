@@ -3,6 +3,7 @@
 
 mod badges;
 mod counters;
+mod deletion;
 mod endpoints;
 mod items;
 mod members;
@@ -67,7 +68,7 @@ impl Site {
             Command::UpdateProfile { member, patch } => self.decide_update(*member, patch, now),
             Command::Follow { follower, followed } => self.decide_follow(*follower, *followed),
             Command::Unfollow { follower, followed } => self.decide_unfollow(*follower, *followed),
-            Command::PutItem { item, details } => self.decide_put_item(item, details),
+            Command::PutItem { item, details } => self.decide_put_item(item, details, now),
             Command::Like { liker, item } => self.decide_like(*liker, item, now),
             Command::Unlike { liker, item } => self.decide_unlike(*liker, item),
             Command::SetCounter { app, member, key, public, count } => {
@@ -98,6 +99,9 @@ impl Site {
             Command::EnableEndpoint { endpoint } => self.decide_enable(*endpoint),
             Command::ReportEndpoint { endpoint, report } => self.decide_report(*endpoint, *report),
             Command::ReplayEndpoint { endpoint, what } => self.decide_replay(*endpoint, what),
+            Command::DeleteMember { member, content_assignee } => {
+                self.decide_delete_member(*member, *content_assignee)
+            }
             Command::FinishReplay { endpoint, id } => self.decide_finish_replay(*endpoint, *id),
         }
     }
@@ -115,6 +119,7 @@ impl Site {
             Status::Pending => return Err(forbidden("MEMBER_PENDING", "is not approved yet")),
             Status::Blocked => return Err(forbidden("MEMBER_BLOCKED", "is blocked")),
             Status::Offline => return Err(forbidden("MEMBER_OFFLINE", "is disconnected")),
+            Status::Deleted => return Err(member_not_found(id)),
         }
         match row.activity {
             ActivityStatus::Active => Ok(member),
