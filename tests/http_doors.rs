@@ -23,6 +23,8 @@ mod members;
 mod receiver;
 #[path = "http_doors/replays.rs"]
 mod replays;
+#[path = "http_doors/reports.rs"]
+mod reports;
 #[path = "http_doors/social.rs"]
 mod social;
 #[path = "http_doors/webhooks.rs"]

@@ -10,6 +10,7 @@ mod base;
 mod compare;
 mod findings;
 mod fold;
+mod fold_reports;
 mod live;
 mod log;
 mod model;

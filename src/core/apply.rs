@@ -163,7 +163,8 @@ impl Site {
             | Event::EndpointUpdated { .. }
             | Event::EndpointEnabled { .. }
             | Event::EndpointReported { .. }
-            | Event::EndpointReplay { .. } => self.apply_to_catalogue(at, event),
+            | Event::EndpointReplay { .. }
+            | Event::Reported { .. } => self.apply_to_catalogue(at, event),
         }
     }
 
@@ -179,6 +180,7 @@ impl Site {
             }
             Event::BadgeUpdated { badge } => self.badges.update(badge.clone()),
             Event::BadgeDeleted { badge } => self.badges.delete(*badge),
+            Event::Reported { step } => self.member_reports.apply(step),
             Event::EndpointCreated { endpoint } | Event::EndpointUpdated { endpoint } => {
                 self.endpoints.insert(endpoint.id, endpoint.clone());
             }

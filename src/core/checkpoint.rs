@@ -239,6 +239,7 @@ impl Site {
             endpoints: self.endpoints.values().cloned().collect(),
             producers: self.operations.producers(),
             windows,
+            reports: self.member_reports.stored(),
         }
     }
 

@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::entries::GraphView;
 use super::graph::{Graph, Paged};
 use super::items::{Item, ItemRow};
+use super::member_reports::StoredReports;
 use super::parts::{Part, PartKey, ResidentMember, StoredBadge};
 use super::site::Site;
 use crate::domain::event::{Endpoint, MemberFacts};
@@ -26,6 +27,7 @@ pub struct Dump {
     pub badges: Vec<StoredBadge>,
     pub endpoints: Vec<Arc<Endpoint>>,
     pub producers: Vec<(AppId, String, u64)>,
+    pub reports: StoredReports,
     /// By app: the floor of expired ids, then all that are remembered, oldest first.
     pub op_ids: Vec<(AppId, i64, Vec<OpId>)>,
     /// Ordinals by nickname.
@@ -88,6 +90,7 @@ impl Site {
                 .collect(),
             endpoints: self.endpoints.values().cloned().collect(),
             producers: self.operations.producers(),
+            reports: self.member_reports.stored(),
             op_ids,
             nicknames: self.directory.by_nickname_after(None).collect(),
             unreported: self.reports.take(usize::MAX),

@@ -12,6 +12,7 @@ use crate::domain::{AppId, MemberId, OpId, Timestamp};
 use super::badges::Held;
 use super::graph::Graph;
 use super::items::{Item, ItemRow};
+use super::member_reports::StoredReports;
 
 /// Members, and likewise items, of one block share a key in the snapshot.
 pub const BLOCK: u32 = 32;
@@ -98,6 +99,40 @@ pub struct Catalogue {
     pub endpoints: Vec<Arc<Endpoint>>,
     pub producers: Vec<(AppId, String, u64)>,
     pub windows: Vec<StoredWindow>,
+    pub reports: StoredReports,
+}
+
+/// The catalogue as it was before reports: still read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CatalogueBeforeReports {
+    pub commit: u64,
+    pub seq: u64,
+    pub time: Timestamp,
+    pub members: u32,
+    pub items: u32,
+    pub keys: Vec<(AppId, String)>,
+    pub badges: Vec<StoredBadge>,
+    pub endpoints: Vec<Arc<Endpoint>>,
+    pub producers: Vec<(AppId, String, u64)>,
+    pub windows: Vec<StoredWindow>,
+}
+
+impl From<CatalogueBeforeReports> for Catalogue {
+    fn from(old: CatalogueBeforeReports) -> Catalogue {
+        Catalogue {
+            commit: old.commit,
+            seq: old.seq,
+            time: old.time,
+            members: old.members,
+            items: old.items,
+            keys: old.keys,
+            badges: old.badges,
+            endpoints: old.endpoints,
+            producers: old.producers,
+            windows: old.windows,
+            reports: StoredReports::default(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

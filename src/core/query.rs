@@ -7,7 +7,12 @@ use serde::{Deserialize, Serialize};
 use crate::domain::command::ItemDetails;
 use crate::domain::event::{Badge, Endpoint, MemberFacts};
 use crate::domain::profile::{PrivacyStatus, Status};
-use crate::domain::{AppId, AssignmentId, BadgeId, EndpointId, ItemKey, MemberId, Timestamp};
+use crate::domain::report::MemberReport;
+use crate::domain::{
+    AppId, AssignmentId, BadgeId, EndpointId, ItemKey, MemberId, ReportId, Timestamp,
+};
+
+use super::member_reports::ReportedMember;
 
 /// A window into a list. `limit` is already checked against the route's limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,11 +134,29 @@ pub enum Query {
     Endpoints {
         page: Page,
     },
+    /// The owner's queue, oldest first.
+    Reports {
+        filter: ReportFilter,
+        page: Page,
+    },
+    /// Who is in it, by age of the member.
+    ReportedMembers {
+        members: Option<Vec<MemberId>>,
+        page: Page,
+    },
     /// Where a member's live channel stands and whether `viewer` may see it.
     Channel {
         member: MemberId,
         viewer: Viewer,
     },
+}
+
+/// Which reports; `None` leaves a field open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReportFilter {
+    pub ids: Option<Vec<ReportId>>,
+    pub reported: Option<Vec<MemberId>>,
+    pub reporters: Option<Vec<MemberId>>,
 }
 
 /// Whose private counters a reader may see.
@@ -158,6 +181,8 @@ pub enum View {
     Item(ItemView),
     Endpoint(Arc<Endpoint>),
     Endpoints(PageOf<Arc<Endpoint>>),
+    Reports(PageOf<Arc<MemberReport>>),
+    ReportedMembers(PageOf<ReportedMember>),
     Channel(ChannelView),
 }
 
@@ -222,6 +247,7 @@ pub enum Outcome {
     Badge(Arc<Badge>),
     Assignment(Assignment),
     Endpoint(Arc<Endpoint>),
+    Report(Arc<MemberReport>),
 }
 
 /// What an increment batch did.

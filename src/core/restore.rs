@@ -7,6 +7,7 @@ use super::checkpoint::SlotIndex;
 use super::counters::Counter;
 use super::directory::Row;
 use super::fault::{Fault, planted};
+use super::member_reports::MemberReports;
 use super::operations::WindowCopy;
 use super::parts::{BLOCK, Catalogue, ItemBlock, MemberBlock, OperationRun, ResidentMember};
 use super::site::Site;
@@ -52,6 +53,7 @@ impl Restorer {
             }
             site.operations.advance_producer(app, producer, *n);
         }
+        site.member_reports = MemberReports::restored(&catalogue.reports);
         site.count_reporting_endpoints();
         Restorer { site, slot, catalogue, next_member_block: 0, next_item_block: 0 }
     }

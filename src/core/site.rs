@@ -12,6 +12,7 @@ use super::counters::{Counters, KeyNumber};
 use super::directory::Directory;
 use super::entries::{Activity, Entries};
 use super::items::Items;
+use super::member_reports::MemberReports;
 use super::operations::Operations;
 
 /// Key of the built-in counter of likes that a member's items received.
@@ -36,6 +37,7 @@ pub struct Site {
     pub(super) endpoints: BTreeMap<EndpointId, Arc<Endpoint>>,
     pub(super) operations: Operations,
     pub(super) reports: Reports,
+    pub(super) member_reports: MemberReports,
     pub(super) stamps: Stamps,
     /// Deleted members that may have edges left. Lists and totals go without them.
     pub(super) erasing: BTreeSet<u32>,
@@ -59,6 +61,7 @@ impl Site {
             endpoints: BTreeMap::new(),
             operations: Operations::default(),
             reports: Reports::default(),
+            member_reports: MemberReports::default(),
             stamps: Stamps::default(),
             erasing: BTreeSet::new(),
             torn: false,

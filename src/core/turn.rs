@@ -118,6 +118,7 @@ impl Site {
             Answering::Assignment { member, badge } => {
                 Outcome::Assignment(self.assignment(member, badge))
             }
+            Answering::Report(report) => Outcome::Report(report),
             Answering::Endpoint(id) => Outcome::Endpoint(self.endpoints[&id].clone()),
         }
     }

@@ -86,6 +86,10 @@ impl Site {
                 let found = page_of(page, 0..all.len() as u32);
                 Ok(View::Endpoints(found.map(|position| all[position as usize].clone())))
             }
+            Query::Reports { filter, page } => Ok(View::Reports(self.reports_page(filter, page))),
+            Query::ReportedMembers { members, page } => {
+                Ok(View::ReportedMembers(self.reported_page(members, page)))
+            }
             Query::Channel { member, viewer } => {
                 let member = self.visible_member(*member, *viewer)?;
                 let last_seq = self.directory.row(member).last_seq;
@@ -297,7 +301,7 @@ fn holders<'a>(
 }
 
 impl<T> PageOf<T> {
-    fn map<U>(self, change: impl FnMut(T) -> U) -> PageOf<U> {
+    pub(super) fn map<U>(self, change: impl FnMut(T) -> U) -> PageOf<U> {
         let items = self.items.into_iter().map(change).collect();
         PageOf { items, total: self.total, next: self.next }
     }

@@ -78,11 +78,12 @@ fn is_public(event: &Event) -> bool {
         | Event::EndpointEnabled { .. }
         | Event::EndpointReported { .. }
         | Event::EndpointReplay { .. }
-        | Event::MemberDeleted { .. } => false,
+        | Event::MemberDeleted { .. }
+        | Event::Reported { .. } => false,
     }
 }
 
-/// Events about the plumbing are for the owner alone.
+/// Events about the plumbing and the owner's queue are for the owner alone.
 fn is_plumbing(event: &Event) -> bool {
     match event {
         Event::EndpointCreated { .. }
@@ -92,7 +93,8 @@ fn is_plumbing(event: &Event) -> bool {
         | Event::EndpointUpdated { .. }
         | Event::EndpointEnabled { .. }
         | Event::EndpointReported { .. }
-        | Event::EndpointReplay { .. } => true,
+        | Event::EndpointReplay { .. }
+        | Event::Reported { .. } => true,
         Event::MemberCreated { .. }
         | Event::MemberUpdated { .. }
         | Event::FollowCreated { .. }

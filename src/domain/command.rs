@@ -8,6 +8,7 @@ use super::endpoint::{
 };
 use super::id::{AppId, AssignmentId, BadgeId, EndpointId, MemberId, OpId};
 use super::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
+use super::report::NewReport;
 
 /// Anything a member authored in some app.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -185,6 +186,14 @@ pub enum Command {
         member: MemberId,
         content_assignee: Option<MemberId>,
     },
+    ReportMember(Box<NewReport>),
+    /// Takes all reports about a member away.
+    DeleteReports {
+        member: MemberId,
+    },
+    ReviewReports {
+        member: MemberId,
+    },
 }
 
 impl Command {
@@ -214,6 +223,9 @@ impl Command {
             Command::ReplayEndpoint { .. } => "replay_endpoint",
             Command::FinishReplay { .. } => "finish_replay",
             Command::DeleteMember { .. } => "delete_member",
+            Command::ReportMember(_) => "report_member",
+            Command::DeleteReports { .. } => "delete_reports",
+            Command::ReviewReports { .. } => "review_reports",
         }
     }
 
@@ -243,7 +255,10 @@ impl Command {
             | Command::EnableEndpoint { .. }
             | Command::ReportEndpoint { .. }
             | Command::ReplayEndpoint { .. }
-            | Command::FinishReplay { .. } => None,
+            | Command::FinishReplay { .. }
+            | Command::ReportMember(_)
+            | Command::DeleteReports { .. }
+            | Command::ReviewReports { .. } => None,
         }
     }
 }

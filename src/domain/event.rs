@@ -10,6 +10,7 @@ pub use super::endpoint::Endpoint;
 use super::endpoint::{EndpointReport, ReplayStep};
 use super::id::{AppId, AssignmentId, BadgeId, EndpointId, ItemOrdinal, MemberId, MemberOrdinal};
 use super::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
+use super::report::ReportStep;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BadgeIcon {
@@ -194,6 +195,10 @@ pub enum Event {
         /// To whom apps hand over what the member authored.
         content_assignee: Option<MemberId>,
     },
+    /// For the owner: on no member's channel.
+    Reported {
+        step: ReportStep,
+    },
 }
 
 impl Event {
@@ -221,6 +226,7 @@ impl Event {
             Event::EndpointUpdated { .. } => "endpoint.updated",
             Event::EndpointEnabled { .. } => "endpoint.enabled",
             Event::MemberDeleted { .. } => "member.deleted",
+            Event::Reported { step } => step.type_name(),
             Event::EndpointReported { report, .. } => report.type_name(),
             Event::EndpointReplay { step: ReplayStep::Started(_), .. } => "endpoint.replay_started",
             Event::EndpointReplay { step: ReplayStep::Finished { .. }, .. } => {
@@ -267,7 +273,8 @@ impl Event {
             | Event::EndpointUpdated { .. }
             | Event::EndpointEnabled { .. }
             | Event::EndpointReported { .. }
-            | Event::EndpointReplay { .. } => None,
+            | Event::EndpointReplay { .. }
+            | Event::Reported { .. } => None,
         }
     }
 

@@ -24,6 +24,7 @@ pub mod kind {
     pub enum Assignment {}
     pub enum Endpoint {}
     pub enum Key {}
+    pub enum Report {}
 }
 
 pub type SiteId = Id<kind::Site>;
@@ -32,6 +33,7 @@ pub type BadgeId = Id<kind::Badge>;
 pub type AssignmentId = Id<kind::Assignment>;
 pub type EndpointId = Id<kind::Endpoint>;
 pub type KeyId = Id<kind::Key>;
+pub type ReportId = Id<kind::Report>;
 
 impl<K> Id<K> {
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {

@@ -61,6 +61,10 @@ pub const PAGE_LIMIT_MAX: usize = 100;
 pub const PAGE_LIMIT_DEFAULT: usize = 50;
 pub const EVENTS_PAGE_LIMIT_MAX: usize = 1_000;
 pub const CONNECTIONS_MAX: usize = 100;
+/// Reports that wait in a site's queue, and of them about one member.
+pub const REPORTS_PER_SITE_MAX: usize = 10_000;
+pub const REPORTS_PER_MEMBER_MAX: usize = 1_000;
+pub const REPORT_DESCRIPTION_BYTES_MAX: usize = 1_000;
 /// Members that one bulk request names.
 pub const MEMBERS_PER_BULK_MAX: usize = 100;
 pub const BATCH_LINES_MAX: usize = 10_000;

@@ -8,6 +8,7 @@ pub mod id;
 pub mod limits;
 pub mod profile;
 pub mod refusal;
+pub mod report;
 pub mod time;
 
 pub use batch::{Change, Commit, Touch, WrittenRecord};
@@ -15,7 +16,7 @@ pub use command::{Command, ItemKey};
 pub use event::{Event, Record};
 pub use id::{
     AppId, AssignmentId, BadgeId, EndpointId, ItemOrdinal, KeyId, MemberId, MemberOrdinal, OpId,
-    SiteId,
+    ReportId, SiteId,
 };
 pub use refusal::{Refusal, Violation};
 pub use time::Timestamp;

@@ -5,10 +5,9 @@ use serde_json::{Value, json};
 use super::call::{Call, Reply, unexpected};
 use super::error::Problem;
 use super::fields::{Faults, Node};
+use super::id_filter::{self, Narrow, only};
 use super::page::Window;
 use crate::core::query::{Outcome, Query, View};
-use crate::domain::id::Id;
-use crate::domain::limits::FILTER_VALUES_MAX;
 use crate::domain::{BadgeId, Command, MemberId};
 use crate::wire::badge::AssignmentBody;
 
@@ -64,9 +63,7 @@ struct Wanted {
 
 impl Wanted {
     fn read(filter: &Node<'_>, faults: &mut Faults) -> Wanted {
-        let mut wanted = Wanted::default();
-        wanted.narrow(filter, faults);
-        wanted
+        id_filter::read(filter, faults)
     }
 
     fn carried(scope: &str) -> Result<Wanted, Problem> {
@@ -75,60 +72,19 @@ impl Wanted {
         let wanted = Wanted::read(&Node::root(&value), &mut faults);
         faults.done().map(|()| wanted)
     }
-
-    fn narrow(&mut self, filter: &Node<'_>, faults: &mut Faults) {
-        let Some(value) = filter.value() else { return };
-        let Value::Object(conditions) = value else {
-            return faults.add(filter, "TYPE", "a filter must be an object");
-        };
-        for (name, condition) in conditions {
-            let here = filter.element(name, condition);
-            match name.as_str() {
-                "badgeId" => only(&mut self.badges, ids(&here, faults)),
-                "memberId" => only(&mut self.members, ids(&here, faults)),
-                "$and" => self.narrow_by_each(&here, condition, faults),
-                _ => {
-                    let detail = "assignments are filtered by badgeId and memberId, with $eq, $in";
-                    faults.add(&here, "UNSUPPORTED_FILTER", detail);
-                }
-            }
-        }
-    }
-
-    fn narrow_by_each(&mut self, node: &Node<'_>, value: &Value, faults: &mut Faults) {
-        for (position, inner) in faults.list_or_one(node, value).iter().enumerate() {
-            let position = position.to_string();
-            // One level is all that clients send; deeper ones are refused as unknown fields.
-            match inner.get("$and") {
-                None => self.narrow(&node.element(&position, inner), faults),
-                Some(_) => faults.add(node, "UNSUPPORTED_FILTER", "$and inside $and"),
-            }
-        }
-    }
 }
 
-/// Two conditions on one field: what satisfies both.
-fn only<K>(known: &mut Option<Vec<Id<K>>>, ids: Vec<Id<K>>) {
-    match known {
-        None => *known = Some(ids),
-        Some(known) => known.retain(|id| ids.contains(id)),
-    }
-}
+impl Narrow for Wanted {
+    const FIELDS: &'static str = "badgeId and memberId";
 
-/// A bare id, `{$eq: id}`, `{$in: [..]}` or `{$hasSome: [..]}`.
-fn ids<K>(node: &Node<'_>, faults: &mut Faults) -> Vec<Id<K>> {
-    let Some(Value::Object(operators)) = node.value() else {
-        return faults.ids(node, FILTER_VALUES_MAX);
-    };
-    let mut found: Option<Vec<Id<K>>> = None;
-    for (operator, operand) in operators {
-        let here = node.element(operator, operand);
-        match operator.as_str() {
-            "$eq" | "$in" | "$hasSome" => only(&mut found, faults.ids(&here, FILTER_VALUES_MAX)),
-            _ => faults.add(&here, "UNSUPPORTED_OPERATOR", "only $eq and $in are supported here"),
+    fn narrow(&mut self, field: &Node<'_>, name: &str, faults: &mut Faults) -> bool {
+        match name {
+            "badgeId" => only(&mut self.badges, field, faults),
+            "memberId" => only(&mut self.members, field, faults),
+            _ => return false,
         }
+        true
     }
-    found.unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ const LIKE: &str = "item: EventItem, memberId: uuid";
 const BADGE: &str = "badge: Badge, rule?: EventBadgeRule";
 const ASSIGNMENT: &str =
     "assignmentId: uuid, badgeId: uuid, memberId: uuid, reason: AssignmentReason";
+const REPORTED: &str = "reportedMemberId: uuid";
 const ENDPOINT: &str = "endpoint: EventEndpoint";
 const ENDPOINT_ID: &str = "endpointId: uuid";
 const ATTEMPT: &str = "endpointId: uuid, eventSeq: seq, tries: integer";
@@ -60,6 +61,19 @@ pub const TYPES: &[EventType] = &[
     of("badge.deleted", "a badge is gone, and so are its assignments", "badgeId: uuid"),
     of("badge.assigned", "a member holds a badge", ASSIGNMENT),
     of("badge.unassigned", "a member holds a badge no more", ASSIGNMENT),
+    of("report.created", "somebody reported a member", "memberReport: MemberReport"),
+    of(
+        "report.deleted",
+        "a report about a member was taken away",
+        "memberReportId: uuid, reportedMemberId: uuid",
+    ),
+    of(
+        "reported_member.created",
+        "a member was reported for the first time",
+        "reportedMember: ReportedMember",
+    ),
+    of("reported_member.deleted", "no report about a member is left", REPORTED),
+    of("reported_member.reviewed", "the owner looked at the reports about a member", REPORTED),
     of("endpoint.created", "an endpoint was made", ENDPOINT),
     of("endpoint.updated", "an endpoint changed", ENDPOINT),
     of("endpoint.deleted", "an endpoint is gone", ENDPOINT_ID),

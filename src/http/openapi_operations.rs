@@ -46,6 +46,7 @@ const IDS: &str = "memberIds: [uuid], pagingMetadata: PagingMetadata";
 const CONNECTIONS: &str = "connectedMembers: [Connection]";
 const MEMBER: &str = "member: Member";
 const BULK: &str = "results: [BulkResult], bulkActionMetadata: BulkCounts";
+const REPORTED: &str = "reportedMembers: [ReportedMember], pagingMetadata: PagingMetadata";
 const MEMBERS: &str = "members: [Member], metadata: PagingMetadata";
 const COUNTERS: &str = "activityCounters: [ActivityCounter]";
 const WRITTEN: &str = "activityCounter: ActivityCounter, duplicate?: boolean";
@@ -108,6 +109,40 @@ pub const OPERATIONS: &[Described] = &[
     ),
     words("deleteMemberEmails", "Members", "Take all e-mails of a member away", reads("", MEMBER)),
     words("deleteMemberPhones", "Members", "Take all phones of a member away", reads("", MEMBER)),
+    words(
+        "reportMember",
+        "Reports",
+        "Report a member to the owner",
+        takes("memberReport: MemberReportInput", "memberReport: MemberReport"),
+    ),
+    words(
+        "queryMemberReports",
+        "Reports",
+        "Query reports about members",
+        takes(
+            "query?: AssignmentQuery",
+            "memberReports: [MemberReport], pagingMetadata: PagingMetadata",
+        ),
+    ),
+    words(
+        "listReportedMembers",
+        "Reports",
+        "List members that were reported",
+        reads(PAGE, REPORTED),
+    ),
+    words(
+        "queryReportedMembers",
+        "Reports",
+        "Query members that were reported",
+        takes("query?: AssignmentQuery", REPORTED),
+    ),
+    words("deleteMemberReports", "Reports", "Take all reports about a member away", reads("", "")),
+    words(
+        "reviewMemberReports",
+        "Reports",
+        "Mark the reports about a member as looked at",
+        takes("", ""),
+    ),
     words("followMember", "Followers", "Follow a member", takes("", "")),
     words("unfollowMember", "Followers", "Unfollow a member", reads("", "")),
     words("listMyFollowers", "Followers", "List one's followers", reads(PAGE, IDS)),

@@ -69,6 +69,18 @@ const COMPONENTS: &[(&str, &str)] = &[
     ("Counter", "key: counterKey, public?: boolean, count: integer"),
     ("CounterStep", "key: counterKey, delta?: integer"),
     ("Increment", "memberId: uuid, key: counterKey, delta?: integer, opId?: opId, at?: time"),
+    (
+        "MemberReport",
+        "id: uuid, reportedMemberId: uuid, reportingMemberId?: uuid, reason: ReportReason, \
+         createdDate: time",
+    ),
+    ("MemberReportInput", "reportedMemberId: uuid, reason: ReportReason"),
+    ("ReportReason", "category: ReportCategory, description?: reportText"),
+    ("ReportCategory", "SPAM|IMPERSONATION|HARASSMENT|OTHER"),
+    (
+        "ReportedMember",
+        "reportedMemberId: uuid, reportCount: string, reviewed: boolean, lastReportDate: time",
+    ),
     ("BulkResult", "itemMetadata: BulkItem"),
     ("BulkItem", "id: uuid, originalIndex: integer, success: boolean, error?: BulkError"),
     ("BulkError", "code: string, description: string"),
@@ -270,6 +282,7 @@ fn scalar(kind: &str) -> Value {
         "profileText" => text(limits::PROFILE_TEXT_BYTES_MAX),
         "addressText" => text(limits::ADDRESS_TEXT_BYTES_MAX),
         "badgeTitle" => text(limits::BADGE_TITLE_CHARS_MAX),
+        "reportText" => text(limits::REPORT_DESCRIPTION_BYTES_MAX),
         "badgeDescription" => text(limits::BADGE_DESCRIPTION_CHARS_MAX),
         "counterKey" => text(limits::COUNTER_KEY_BYTES_MAX),
         "opId" => text(limits::OP_ID_BYTES_MAX),

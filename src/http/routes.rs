@@ -10,7 +10,7 @@ use super::error::Problem;
 use super::{
     app_keys, assignments, attempts, badges, connections, consumers, counters, endpoints,
     event_catalogue, events, followers, health, imports, ingest, items, likes, member_deletion,
-    members, replays, tokens, ui,
+    members, replays, reports, tokens, ui,
 };
 use crate::domain::limits::{BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX};
 
@@ -28,6 +28,7 @@ pub fn table() -> Vec<Row> {
             post("/query", Anyone, "queryActivityCounters", counters::query),
         ]),
         members_rows(),
+        report_rows(),
         under("/members/v3/followers", Alias::Api, vec![
             get("/my", Member, "listMyFollowers", followers::list_my_followers),
             get("/my/following", Member, "listMyFollowing", followers::list_my_following),
@@ -94,6 +95,19 @@ fn members_rows() -> Vec<Row> {
         delete("/{id}/addresses", KeysOrSelf, "deleteMemberAddresses", member_deletion::delete_addresses),
         delete("/{id}/emails", KeysOrSelf, "deleteMemberEmails", member_deletion::delete_emails),
         delete("/{id}/phones", KeysOrSelf, "deleteMemberPhones", member_deletion::delete_phones),
+    ])
+}
+
+/// The queue of reports about members.
+#[rustfmt::skip]
+fn report_rows() -> Vec<Row> {
+    under("/members/v1/member-reports", Alias::Api, vec![
+        post("", Anyone, "reportMember", reports::create),
+        post("/query", Keys, "queryMemberReports", reports::query),
+        get("/members", Keys, "listReportedMembers", reports::list_members),
+        post("/members/query", Keys, "queryReportedMembers", reports::query_members),
+        delete("/members/{memberId}", Keys, "deleteMemberReports", reports::delete),
+        post("/members/{memberId}/reviewed", Keys, "reviewMemberReports", reports::review),
     ])
 }
 

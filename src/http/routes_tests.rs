@@ -39,8 +39,8 @@ fn every_alias_has_the_parameters_of_its_row() {
 #[test]
 fn every_route_has_the_access_that_is_written_down() {
     let expected = [
-        ("anyone", Anyone, 12),
-        ("keys", Keys, 13),
+        ("anyone", Anyone, 13),
+        ("keys", Keys, 18),
         ("keys or self", KeysOrSelf, 5),
         ("member", Member, 9),
         ("owner", Owner, 22),

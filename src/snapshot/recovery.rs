@@ -10,7 +10,6 @@ use thiserror::Error;
 
 use super::values::{self, CATALOGUE, ITEM_BLOCK, MEMBER_BLOCK, OPERATION_RUN};
 use super::{Cause, Damaged, Key, Mark, Slot, SnapshotError, SnapshotStore};
-use crate::core::parts::Catalogue;
 use crate::core::restore::Restorer;
 use crate::core::site::Site;
 use crate::domain::limits::{RECOVERY_BLOCKS_AHEAD, RECOVERY_READ_BYTES};
@@ -152,7 +151,7 @@ fn restore(store: &SnapshotStore, id: SiteId, slot: Slot, mark: Mark) -> Result<
     let bad = |why: String| damaged(store, slot, &why);
     let bytes = store.get(id, slot, Key::new(CATALOGUE, 0, 0))?;
     let bytes = bytes.ok_or_else(|| bad("the catalogue is missing".to_owned()))?;
-    let catalogue: Catalogue = codec::decode(&bytes).map_err(|error| bad(error.to_string()))?;
+    let catalogue = values::read_catalogue(&bytes).map_err(|error| bad(error.to_string()))?;
     if catalogue.commit != mark.begin_commit {
         return Err(bad("the catalogue is of another checkpoint".to_owned()));
     }

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::Key;
 use crate::core::checkpoint::SlotIndex;
-use crate::core::parts::{Part, PartKey};
+use crate::core::parts::{Catalogue, CatalogueBeforeReports, Part, PartKey};
 use crate::journal::codec::{self, CodecError};
 
 use super::Slot;
@@ -67,6 +67,18 @@ pub fn split(bytes: &[u8]) -> Result<(u64, &[u8]), ValueError> {
     Ok((u64::from_le_bytes(*stamp), value))
 }
 
+/// The catalogue, of this version or of one before.
+pub fn read_catalogue(bytes: &[u8]) -> Result<Catalogue, ValueError> {
+    match codec::decode(bytes) {
+        Ok(catalogue) => Ok(catalogue),
+        // What is neither is told as what it should be.
+        Err(error) => match codec::decode::<CatalogueBeforeReports>(bytes) {
+            Ok(older) => Ok(older.into()),
+            Err(_) => Err(error.into()),
+        },
+    }
+}
+
 /// A stored part with its stamp.
 pub fn read_part(part: PartKey, bytes: &[u8]) -> Result<(u64, Part), ValueError> {
     let (commit, value) = split(bytes)?;
@@ -76,4 +88,21 @@ pub fn read_part(part: PartKey, bytes: &[u8]) -> Result<(u64, Part), ValueError>
         PartKey::Item(_) => Part::Item(codec::decode(value)?),
     };
     Ok((commit, part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_catalogue_from_before_reports_is_read_and_a_torn_one_is_not() {
+        let older = CatalogueBeforeReports { commit: 7, members: 3, ..Default::default() };
+        let bytes = codec::encode(&older);
+        assert_eq!(read_catalogue(&bytes).expect("an older one"), Catalogue::from(older));
+        let catalogue = Catalogue { commit: 8, ..Catalogue::default() };
+        let bytes = codec::encode(&catalogue);
+        assert_eq!(read_catalogue(&bytes).expect("one of today"), catalogue);
+        assert!(read_catalogue(&[&bytes[..], &[0]].concat()).is_err());
+        assert!(read_catalogue(&bytes[..bytes.len() - 3]).is_err());
+    }
 }

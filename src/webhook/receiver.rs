@@ -292,6 +292,7 @@ impl EndpointChange<'_> {
             | Event::BadgeAssigned { .. }
             | Event::BadgeUnassigned { .. }
             | Event::MemberDeleted { .. }
+            | Event::Reported { .. }
             | Event::EndpointReported { .. } => None,
         }
     }

@@ -27,18 +27,7 @@ impl SiteEndpoints {
                 let next = page.next.map(PageStart::After);
                 Ok((EndpointPage { endpoints: page.items, next }, answer.seq))
             }
-            View::Member(_)
-            | View::Members(_)
-            | View::MemberIds(_)
-            | View::Connections(_)
-            | View::Counters(_)
-            | View::CountersPage(_)
-            | View::Badge(_)
-            | View::Badges(_)
-            | View::Assignments(_)
-            | View::Item(_)
-            | View::Endpoint(_)
-            | View::Channel(_) => Err(PortError("the site answered something else".to_owned())),
+            _ => Err(PortError("the site answered something else".to_owned())),
         }
     }
 

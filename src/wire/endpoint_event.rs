@@ -65,7 +65,8 @@ pub fn endpoint_data(event: &Event) -> Option<EndpointData<'_>> {
         | Event::BadgeDeleted { .. }
         | Event::BadgeAssigned { .. }
         | Event::BadgeUnassigned { .. }
-        | Event::MemberDeleted { .. } => None,
+        | Event::MemberDeleted { .. }
+        | Event::Reported { .. } => None,
     }
 }
 

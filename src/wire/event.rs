@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::badge::BadgeBody;
 use super::endpoint_event::{EndpointData, endpoint_data};
 use super::member::{Fieldset, MemberBody, member_json};
+use super::report::{ReportData, report_data};
 use super::time::WireTime;
 pub use crate::core::visibility::Audience;
 use crate::core::visibility::sees;
@@ -107,6 +108,7 @@ pub(super) enum Data<'a> {
     BadgeDeleted(BadgeDeletedData),
     Assignment(AssignmentData<'a>),
     Endpoint(EndpointData<'a>),
+    Report(ReportData<'a>),
 }
 
 #[derive(Serialize)]
@@ -272,6 +274,7 @@ fn data(event: &Event, gaze: Gaze) -> Option<Data<'_>> {
         Event::MemberDeleted { content_assignee, .. } => Data::MemberDeleted(MemberDeletedData {
             content_assignee_id: content_assignee.and_then(|assignee| gaze.name(assignee)),
         }),
+        Event::Reported { step } => Data::Report(report_data(step)),
         Event::FollowCreated { follower, followed }
         | Event::FollowDeleted { follower, followed } => Data::Follow(FollowData {
             member_id: gaze.name(*follower),

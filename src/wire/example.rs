@@ -11,9 +11,10 @@ use crate::domain::event::{
     MemberOrigin, UnassignmentReason,
 };
 use crate::domain::profile::{ActivityStatus, Contact, Image, PrivacyStatus, Profile, Status};
+use crate::domain::report::{MemberReport, ReportCategory, ReportStep};
 use crate::domain::{
     AppId, AssignmentId, BadgeId, EndpointId, Event, ItemOrdinal, MemberId, MemberOrdinal, Record,
-    Timestamp, WrittenRecord,
+    ReportId, Timestamp, WrittenRecord,
 };
 
 const ANN: MemberId = MemberId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0001);
@@ -21,6 +22,7 @@ const BOB: MemberId = MemberId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0
 const BADGE: BadgeId = BadgeId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0003);
 const ASSIGNMENT: AssignmentId = AssignmentId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0004);
 const ENDPOINT: EndpointId = EndpointId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0005);
+const REPORT: ReportId = ReportId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0006);
 pub const TIME: Timestamp = Timestamp::from_unix_ms(1_767_323_045_678);
 
 /// An example of each event, every type once.
@@ -28,6 +30,7 @@ pub fn events() -> Vec<Event> {
     let mut events = members();
     events.extend(items());
     events.extend(badges());
+    events.extend(reports());
     events.extend(endpoints());
     events
 }
@@ -123,6 +126,27 @@ fn items() -> Vec<Event> {
             new: 10,
         },
     ]
+}
+
+fn reports() -> Vec<Event> {
+    let report = Arc::new(MemberReport {
+        id: REPORT,
+        number: 0,
+        reported: BOB,
+        reporter: Some(ANN),
+        category: ReportCategory::Spam,
+        description: Some("Sells watches in every comment".to_owned()),
+        created_at: TIME,
+    });
+    let member = BOB;
+    let steps = [
+        ReportStep::Created(report),
+        ReportStep::Deleted { report: REPORT, reported: BOB },
+        ReportStep::MemberAdded { member, last_report_at: TIME },
+        ReportStep::MemberRemoved { member },
+        ReportStep::MemberReviewed { member },
+    ];
+    steps.map(|step| Event::Reported { step }).into()
 }
 
 fn badges() -> Vec<Event> {

@@ -6,9 +6,11 @@ use serde_json::{Map, Value, json};
 use super::badge::BadgeBody;
 use super::event::{EventSource, event_id};
 use super::member::{Fieldset, member_json};
+use super::report::report_data;
 use super::time::time_text;
 use crate::domain::endpoint::BadgeWire;
 use crate::domain::event::{Badge, FieldChange, MemberFacts};
+use crate::domain::report::ReportStep;
 use crate::domain::{Event, Record};
 
 /// One event under the wire's names.
@@ -52,6 +54,7 @@ pub fn jwt_type(record: &Record, badges: BadgeWire) -> Option<String> {
 
 const MEMBER: &str = "wix.members.v1.member";
 const FOLLOW: &str = "wix.members.v3.follow";
+const REPORT: &str = "wix.members.v1.member_report";
 const BADGE: &str = "wix.badges.v4.badge";
 const BADGE_V3: &str = "wix.badges.v3.badge";
 const ASSIGNMENT: &str = "wix.badges.v4.badge_assignment";
@@ -93,6 +96,7 @@ fn named(event: &Event, badges: BadgeWire) -> Option<Named> {
             }
         },
         Event::MemberDeleted { member, .. } => deleted(MEMBER, member, json!({})),
+        Event::Reported { step } => return reported(step),
         Event::ItemCreated { .. }
         | Event::ItemUpdated { .. }
         | Event::ItemLiked { .. }
@@ -108,6 +112,21 @@ fn named(event: &Event, badges: BadgeWire) -> Option<Named> {
         | Event::EndpointReplay { .. } => return None,
     };
     Some(named)
+}
+
+fn reported(step: &ReportStep) -> Option<Named> {
+    let data = json!(report_data(step));
+    Some(match step {
+        ReportStep::Created(report) => created(REPORT, report.id, data["memberReport"].clone()),
+        ReportStep::Deleted { report, .. } => deleted(REPORT, report, json!({})),
+        ReportStep::MemberAdded { member, .. } => {
+            action(REPORT, "reported_member_created", member, data)
+        }
+        ReportStep::MemberRemoved { member } => {
+            action(REPORT, "reported_member_deleted", member, data)
+        }
+        ReportStep::MemberReviewed { .. } => return None,
+    })
 }
 
 fn created(entity_fqdn: &'static str, id: impl ToString, entity: Value) -> Named {

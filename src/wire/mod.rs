@@ -13,4 +13,5 @@ mod ingest_canonical;
 mod ingest_lines;
 pub mod jwt_event;
 pub mod member;
+pub mod report;
 pub mod time;

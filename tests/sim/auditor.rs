@@ -163,6 +163,10 @@ impl Auditor {
             Outcome::Assignment(one) => {
                 assert_eq!(model.held.get(&(one.badge, one.member)), Some(&one.id));
             }
+            Outcome::Report(report) => {
+                let known = model.member_reports.values().any(|one| one == report);
+                assert!(known, "a report that is answered");
+            }
             Outcome::Endpoint(endpoint) => {
                 let known = &model.endpoints[&endpoint.id];
                 assert_eq!(endpoint.disabled, known.disabled, "an endpoint that is answered");
@@ -203,6 +207,10 @@ impl Auditor {
             assert_eq!(named(&likers), model.likers_of(key), "likers of {}", key.item);
         }
         assert_eq!(dump.items.len(), model.item_order.len(), "items");
+        let reports: Vec<_> = model.member_reports.values().cloned().collect();
+        assert_eq!(dump.reports.reports, reports, "reports");
+        let reviewed: Vec<_> = model.reviewed.iter().copied().collect();
+        assert_eq!(dump.reports.reviewed, reviewed, "reviewed members");
     }
 
     fn judge_resident(

@@ -16,6 +16,7 @@ mod packed;
 mod planted;
 mod random;
 mod recovering;
+mod report_rules;
 mod requests;
 mod rest;
 mod rules;

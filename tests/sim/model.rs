@@ -7,6 +7,7 @@ use std::sync::Arc;
 use guildhall::domain::command::ItemDetails;
 use guildhall::domain::event::{Badge, Endpoint, MemberFacts};
 use guildhall::domain::profile::{ActivityStatus, PrivacyStatus, Status};
+use guildhall::domain::report::MemberReport;
 use guildhall::domain::{
     AppId, AssignmentId, BadgeId, Change, Commit, EndpointId, Event, ItemKey, MemberId, OpId,
     Record, Timestamp, WrittenRecord,
@@ -60,6 +61,9 @@ pub struct Model {
     pub op_ids: BTreeSet<(AppId, OpId)>,
     pub producers: BTreeMap<(AppId, String), u64>,
     pub reports: Reports,
+    /// By number.
+    pub member_reports: BTreeMap<u32, Arc<MemberReport>>,
+    pub reviewed: BTreeSet<MemberId>,
 }
 
 /// What those who take reports were told last.
@@ -238,6 +242,7 @@ impl Model {
                     self.received.remove(&(*author, item.clone(), *liker));
                 }
             }
+            Event::Reported { step } => self.fold_report_step(step),
             Event::CounterUpdated { .. } => self.fold_report(event),
             Event::BadgeCreated { .. }
             | Event::BadgeUpdated { .. }
@@ -465,6 +470,7 @@ fn concerned(event: &Event) -> Vec<MemberId> {
         | Event::EndpointUpdated { .. }
         | Event::EndpointEnabled { .. }
         | Event::EndpointReported { .. }
-        | Event::EndpointReplay { .. } => Vec::new(),
+        | Event::EndpointReplay { .. }
+        | Event::Reported { .. } => Vec::new(),
     }
 }

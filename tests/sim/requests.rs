@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use guildhall::core::query::{
-    Cursor, MemberFilter, MemberOrder, Outcome, Page, PageStart, PrivateCounters, Query, Viewer,
+    Cursor, MemberFilter, MemberOrder, Outcome, Page, PageStart, PrivateCounters, Query,
+    ReportFilter, Viewer,
 };
 use guildhall::domain::command::{
     EndpointPatch, IncrementBatch, IncrementLine, ItemDetails, NewBadge, NewEndpoint, NewMember,
@@ -13,8 +14,9 @@ use guildhall::domain::command::{
 use guildhall::domain::endpoint::EndpointSettings;
 use guildhall::domain::event::BadgeRule;
 use guildhall::domain::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
+use guildhall::domain::report::{NewReport, ReportCategory};
 use guildhall::domain::{
-    AppId, AssignmentId, BadgeId, Command, EndpointId, ItemKey, MemberId, OpId, Timestamp,
+    AppId, AssignmentId, BadgeId, Command, EndpointId, ItemKey, MemberId, OpId, ReportId, Timestamp,
 };
 
 use crate::random::Random;
@@ -116,6 +118,7 @@ impl Crowd {
             20,
             10,
             8,
+            16,
             130,
         ];
         match random.weighted(&weights) {
@@ -156,6 +159,7 @@ impl Crowd {
             }
             16 => Request::Command(self.endpoint_command(random)),
             17 => Request::Command(self.delete_member(random)),
+            18 => self.report_request(random),
             _ => Request::Query(self.query(random)),
         }
     }
@@ -224,6 +228,28 @@ impl Crowd {
         }
         let content_assignee = random.chance(300).then(|| self.member(random));
         Command::DeleteMember { member, content_assignee }
+    }
+
+    fn report_request(&self, random: &mut Random) -> Request {
+        let member = self.member(random);
+        let page = Page { limit: 3, start: PageStart::Offset(random.below(3)) };
+        match random.below(12) {
+            0 => Request::Command(Command::DeleteReports { member }),
+            1 => Request::Command(Command::ReviewReports { member }),
+            2 => Request::Query(Query::ReportedMembers { members: None, page }),
+            3 => {
+                let reported = random.chance(500).then(|| vec![member]);
+                let filter = ReportFilter { reported, ..ReportFilter::default() };
+                Request::Query(Query::Reports { filter, page })
+            }
+            _ => Request::Command(Command::ReportMember(Box::new(NewReport {
+                id: ReportId::from_u128(random.uuid()),
+                reported: member,
+                reporter: random.chance(800).then(|| self.member(random)),
+                category: ReportCategory::Spam,
+                description: random.chance(300).then(|| "why".to_owned()),
+            }))),
+        }
     }
 
     fn put_item(&mut self, random: &mut Random) -> Command {

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use guildhall::domain::command::{IncrementBatch, ItemDetails, NewMember};
 use guildhall::domain::event::MemberFacts;
 use guildhall::domain::profile::{ActivityStatus, Status};
+use guildhall::domain::report::ReportStep;
 use guildhall::domain::{
     AppId, BadgeId, Change, Command, Commit, EndpointId, Event, ItemKey, MemberId, OpId,
 };
@@ -43,6 +44,8 @@ pub enum Fact {
     EndpointReported(EndpointId),
     EndpointReplay(EndpointId),
     Deleted(MemberId),
+    /// A step of the queue of reports, by its name.
+    Report(&'static str, MemberId),
     Erased(MemberId),
 }
 
@@ -122,6 +125,17 @@ fn fact_of(event: &Event) -> Fact {
         Event::EndpointReported { endpoint, .. } => Fact::EndpointReported(*endpoint),
         Event::EndpointReplay { endpoint, .. } => Fact::EndpointReplay(*endpoint),
         Event::MemberDeleted { member, .. } => Fact::Deleted(*member),
+        Event::Reported { step } => Fact::Report(step.type_name(), reported(step)),
+    }
+}
+
+fn reported(step: &ReportStep) -> MemberId {
+    match step {
+        ReportStep::Created(report) => report.reported,
+        ReportStep::Deleted { reported, .. } => *reported,
+        ReportStep::MemberAdded { member, .. }
+        | ReportStep::MemberRemoved { member }
+        | ReportStep::MemberReviewed { member } => *member,
     }
 }
 
@@ -192,6 +206,9 @@ impl Model {
                 let ((badge, member), _) = held.ok_or("BADGE_ASSIGNMENT_NOT_FOUND")?;
                 one(Fact::Revoked(*badge, *member))
             }
+            Command::ReportMember(_)
+            | Command::DeleteReports { .. }
+            | Command::ReviewReports { .. } => self.predict_report(command),
             Command::CreateEndpoint(_)
             | Command::DeleteEndpoint { .. }
             | Command::RotateEndpointSecret { .. }
@@ -236,7 +253,8 @@ impl Model {
         }
         let held = self.held.keys().filter(|(_, holder)| *holder == member);
         let revoked = held.map(|(badge, _)| Fact::Revoked(*badge, member));
-        let facts = std::iter::once(Fact::Deleted(member)).chain(revoked).collect();
+        let mut facts: Vec<Fact> = std::iter::once(Fact::Deleted(member)).chain(revoked).collect();
+        facts.extend(self.reports_ended(member));
         Ok(Expected { facts, ..Expected::default() })
     }
 
@@ -447,7 +465,7 @@ impl Model {
         }
     }
 
-    fn facts(&self, member: MemberId) -> Result<&MemberFacts, &'static str> {
+    pub fn facts(&self, member: MemberId) -> Result<&MemberFacts, &'static str> {
         let known = self.members.get(&member).ok_or("MEMBER_NOT_FOUND")?;
         Ok(&known.facts)
     }

@@ -39,7 +39,9 @@ impl Model {
             | Query::CountersOfMembers { .. }
             | Query::Badges { .. }
             | Query::Assignments { .. }
-            | Query::Endpoints { .. } => true,
+            | Query::Endpoints { .. }
+            | Query::Reports { .. }
+            | Query::ReportedMembers { .. } => true,
         };
         (!is_known).then_some("MEMBER_NOT_FOUND")
     }
@@ -93,7 +95,7 @@ impl Model {
                 let last_seq = self.members[member].channel.last().copied().unwrap_or(0);
                 assert_eq!(found.last_seq, last_seq, "the channel of {member}");
             }
-            (query, view) => panic!("{query:?} was answered {view:?}"),
+            (query, view) => self.check_reports(query, view),
         }
     }
 

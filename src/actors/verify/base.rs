@@ -61,7 +61,7 @@ impl Shelf<'_> {
         operations: Operations,
     ) -> Result<Model, LoadError> {
         let mut model = Model::empty(&format!("snapshot {slot}"), stretch);
-        let stored: StoredCatalogue = self.value(slot, Key::new(CATALOGUE, 0, 0), "catalogue")?;
+        let stored = self.catalogue(slot)?;
         if stored.commit != mark.begin_commit {
             let (what, expected, found) =
                 ("catalogue".to_owned(), mark.begin_commit, stored.commit);
@@ -80,6 +80,14 @@ impl Shelf<'_> {
             self.load_items(slot, block, &mut model)?;
         }
         Ok(model)
+    }
+
+    fn catalogue(&self, slot: Slot) -> Result<StoredCatalogue, LoadError> {
+        let what = "catalogue";
+        let bytes = self.store.get(self.site, slot, Key::new(CATALOGUE, 0, 0))?;
+        let bytes = bytes.ok_or_else(|| LoadError::Missing { what: what.to_owned() })?;
+        values::read_catalogue(&bytes)
+            .map_err(|error| LoadError::Value { what: what.to_owned(), error })
     }
 
     /// The windows of operation ids that lie in a slot.
@@ -200,6 +208,8 @@ impl Catalogue {
                 .collect(),
             endpoints: endpoints.map(|endpoint| (endpoint.id, endpoint)).collect(),
             producers: producers.map(|(app, name, n)| ((app, name), n)).collect(),
+            reports: stored.reports.reports.into_iter().map(|one| (one.id, one)).collect(),
+            reviewed: stored.reports.reviewed.into_iter().collect(),
         }
     }
 }

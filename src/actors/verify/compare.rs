@@ -6,6 +6,7 @@ use std::fmt::Debug;
 
 use super::findings::Findings;
 use super::model::{Catalogue, Item, Member, Model};
+use crate::domain::{MemberId, ReportId};
 
 /// What the journal tells, and the place that is held against it.
 pub struct Comparison<'a> {
@@ -54,6 +55,12 @@ impl Comparison<'_> {
         }
         // Endpoints hold secrets, sealed as they are: only their names are told.
         self.maps(|id| format!("endpoint {id}"), &expected.endpoints, &found.endpoints, |_| "one");
+        // What reporters wrote is nobody else's business.
+        let report = |id: &ReportId| format!("report {id}");
+        self.maps(report, &expected.reports, &found.reports, |_| "one");
+        let reviewed = |reviewed: &BTreeSet<MemberId>| reviewed.iter().copied().collect::<Vec<_>>();
+        let (one, other) = (reviewed(&expected.reviewed), reviewed(&found.reviewed));
+        self.into.compare(|| format!("{place}: reviewed members"), &one, &other);
         let name =
             |producer: &(_, String)| format!("producer {} of app {}", producer.1, producer.0);
         self.maps(name, &expected.producers, &found.producers, |n| *n);

@@ -139,7 +139,7 @@ impl Model {
     fn fold_event(&mut self, record: &Record) {
         let seq = record.seq;
         match &record.event {
-            Event::MemberCreated { .. } => {}
+            Event::MemberCreated { .. } | Event::EndpointReported { .. } => {}
             Event::MemberUpdated { facts, .. } => self.update_member(facts, seq),
             Event::MemberDeleted { member, .. } => self.delete_member(*member, record),
             Event::FollowCreated { follower, followed } => {
@@ -189,7 +189,7 @@ impl Model {
             Event::EndpointDisabled { endpoint, reason } => {
                 self.endpoint(*endpoint, seq, |endpoint| endpoint.disabled = Some(reason.clone()));
             }
-            Event::EndpointReported { .. } => {}
+            Event::Reported { step } => self.report_step(step, seq),
             Event::EndpointReplay { endpoint, step } => {
                 self.endpoint(*endpoint, seq, |endpoint| match step {
                     ReplayStep::Started(job) => endpoint.settings.replays.push(job.clone()),

@@ -17,7 +17,8 @@ use crate::core::parts::BLOCK;
 use crate::domain::command::ItemDetails;
 use crate::domain::event::{Badge, Endpoint, MemberFacts};
 use crate::domain::profile::{ActivityStatus, PrivacyStatus, Status};
-use crate::domain::{AppId, BadgeId, EndpointId, ItemKey, MemberId, Timestamp};
+use crate::domain::report::MemberReport;
+use crate::domain::{AppId, BadgeId, EndpointId, ItemKey, MemberId, ReportId, Timestamp};
 use crate::journal::codec;
 
 /// Ordinals that a model looks at closely.
@@ -86,6 +87,9 @@ pub struct Catalogue {
     pub badges: Vec<KnownBadge>,
     pub endpoints: BTreeMap<EndpointId, Arc<Endpoint>>,
     pub producers: BTreeMap<(AppId, String), u64>,
+    pub reports: BTreeMap<ReportId, Arc<MemberReport>>,
+    /// Reported members whose case the owner has looked at.
+    pub reviewed: BTreeSet<MemberId>,
 }
 
 #[derive(Debug)]

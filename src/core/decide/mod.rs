@@ -8,6 +8,9 @@ mod endpoints;
 mod items;
 mod members;
 mod refuse;
+mod reports;
+
+use std::sync::Arc;
 
 pub(super) use self::counters::Increase;
 use self::counters::{Increment, SetCounter};
@@ -24,6 +27,7 @@ use super::turn::Stop;
 use crate::domain::command::Command;
 use crate::domain::event::MemberOrigin;
 use crate::domain::profile::{ActivityStatus, Status};
+use crate::domain::report::MemberReport;
 use crate::domain::{AppId, BadgeId, Change, EndpointId, Event, MemberId, Refusal, Timestamp};
 
 /// What a command leads to, not yet applied.
@@ -44,6 +48,7 @@ pub(super) enum Answering {
     Badge(BadgeNumber),
     Assignment { member: u32, badge: BadgeNumber },
     Endpoint(EndpointId),
+    Report(Arc<MemberReport>),
 }
 
 impl Decision {
@@ -102,6 +107,9 @@ impl Site {
             Command::DeleteMember { member, content_assignee } => {
                 self.decide_delete_member(*member, *content_assignee)
             }
+            Command::ReportMember(new) => self.decide_report_member(new, now),
+            Command::DeleteReports { member } => self.decide_delete_reports(*member),
+            Command::ReviewReports { member } => self.decide_review_reports(*member),
             Command::FinishReplay { endpoint, id } => self.decide_finish_replay(*endpoint, *id),
         }
     }

@@ -5,7 +5,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { badgeAssignments, badges, badgesV2, memberFollowers, members } from '@wix/members';
+import {
+  badgeAssignments, badges, badgesV2, memberFollowers, memberReport, members,
+} from '@wix/members';
 import { AppStrategy, createClient } from '@wix/sdk';
 import Ajv2020 from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
@@ -171,10 +173,18 @@ test('cloudevents reads every example and a live delivery', async () => {
 /** Every wire type that the catalogue names, with what registers its handler. */
 function handlers(client, seen) {
   const note = (type) => (event) => { seen.push({ type, event }); };
-  const { members: m, memberFollowers: f, badges: b3, badgesV2: b4, badgeAssignments: a } = client;
+  const { members: m, memberFollowers: f, memberReport: r } = client;
+  const { badges: b3, badgesV2: b4, badgeAssignments: a } = client;
   return {
     'wix.members.v1.member_created': () => m.onMemberCreated(note('created')),
     'wix.members.v1.member_updated': () => m.onMemberUpdated(note('updated')),
+    'wix.members.v1.member_deleted': () => m.onMemberDeleted(note('deleted')),
+    'wix.members.v1.member_report_created': () => r.onMemberReportCreated(note('created')),
+    'wix.members.v1.member_report_deleted': () => r.onMemberReportDeleted(note('deleted')),
+    'wix.members.v1.member_report_reported_member_created': () =>
+      r.onMemberReportReportedMemberCreated(note('action')),
+    'wix.members.v1.member_report_reported_member_deleted': () =>
+      r.onMemberReportReportedMemberDeleted(note('action')),
     'wix.members.v3.follow_member_followed': () => f.onFollowMemberFollowed(note('action')),
     'wix.members.v3.follow_member_unfollowed': () => f.onFollowMemberUnfollowed(note('action')),
     'wix.badges.v4.badge_created': () => b4.onBadgeCreated(note('created')),
@@ -196,7 +206,7 @@ test('the SDK processes the token of every event that the wire has a name for', 
   const endpoint = await endpointFor(receiver, settings);
   const keys = await call(url, 'GET', `/v1/apps/${appId}/webhook-keys`);
   const client = createClient({
-    modules: { members, memberFollowers, badges, badgesV2, badgeAssignments },
+    modules: { members, memberFollowers, memberReport, badges, badgesV2, badgeAssignments },
     auth: AppStrategy({ appId, appSecret: 'unused', publicKey: keys.publicKeyPem }),
   });
   const seen = [];

@@ -2,12 +2,14 @@
 
 import assert from 'node:assert/strict';
 
-import { badgeAssignments, badgesV2, memberFollowers, members } from '@wix/members';
+import {
+  badgeAssignments, badgesV2, memberFollowers, memberReport, members,
+} from '@wix/members';
 import { ApiKeyStrategy, createClient } from '@wix/sdk';
 
 import { ownerKey } from './api.mjs';
 
-const modules = { members, memberFollowers, badgesV2, badgeAssignments };
+const modules = { members, memberFollowers, memberReport, badgesV2, badgeAssignments };
 
 export const owner = createClient({
   modules,
