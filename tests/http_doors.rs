@@ -10,6 +10,8 @@ mod program;
 #[path = "crash/http.rs"]
 mod http;
 
+#[path = "http_doors/abouts.rs"]
+mod abouts;
 #[path = "http_doors/client.rs"]
 mod client;
 

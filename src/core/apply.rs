@@ -116,6 +116,7 @@ impl Site {
             Event::MemberCreated { .. } => {}
             Event::MemberUpdated { facts, .. } => self.apply_member_updated(at, facts),
             Event::MemberDeleted { member, .. } => self.apply_member_deleted(at, *member),
+            Event::About { step } => self.apply_about(at, step),
             Event::FollowCreated { follower, followed } => {
                 self.apply_follow(at, *follower, *followed, Presence::In);
             }
@@ -209,6 +210,7 @@ impl Site {
             Event::MemberCreated { .. }
             | Event::MemberUpdated { .. }
             | Event::MemberDeleted { .. }
+            | Event::About { .. }
             | Event::FollowCreated { .. }
             | Event::FollowDeleted { .. }
             | Event::ItemCreated { .. }

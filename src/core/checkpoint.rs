@@ -11,7 +11,6 @@ use crate::domain::event::MemberFacts;
 use crate::domain::limits::CHECKPOINT_BLOCK_PARTS;
 
 use super::counters::Counter;
-use super::entries::CleanParts;
 use super::fault::{Fault, planted};
 use super::graph::{EdgeOperation, Graph, Paged};
 use super::items::{Item, ItemOperation};
@@ -128,11 +127,11 @@ impl Stamps {
         commit <= block_copied.max(self.begins[slot as usize])
     }
 
-    fn holds_member(&self, slot: SlotIndex, member: u32, commit: u64) -> bool {
+    pub(super) fn holds_member(&self, slot: SlotIndex, member: u32, commit: u64) -> bool {
         self.holds(slot, self.members.copied(slot, member / BLOCK), commit)
     }
 
-    fn holds_item(&self, slot: SlotIndex, item: u32, commit: u64) -> bool {
+    pub(super) fn holds_item(&self, slot: SlotIndex, item: u32, commit: u64) -> bool {
         self.holds(slot, self.items.copied(slot, item / BLOCK), commit)
     }
 }
@@ -146,6 +145,8 @@ pub enum Copied {
     Graph { member: u32, commit: u64, value: Graph },
     GraphDelta { member: u32, base_commit: u64, commit: u64, operations: Vec<EdgeOperation> },
     Item { item: u32, commit: u64, value: Item },
+    About { member: u32, commit: u64, value: Arc<str> },
+    ColdAbout { member: u32, commit: u64 },
     ItemDelta { item: u32, base_commit: u64, commit: u64, operations: Vec<ItemOperation> },
     ColdFacts { member: u32, commit: u64 },
     ColdGraph { member: u32, commit: u64 },
@@ -282,9 +283,11 @@ impl Site {
         for member in members.clone() {
             self.copy_facts(running, member, into);
             self.copy_graph(running, member, into);
+            self.copy_about(running, member, into);
         }
+        let abouts = self.abouts.range(members.clone()).collect();
         let members = members.map(|member| self.resident_member(member)).collect();
-        let value = MemberBlock { stamp: self.commit, changed, members };
+        let value = MemberBlock { stamp: self.commit, changed, members, abouts };
         into.push(Copied::MemberBlock { block, value });
         self.stamps.members.set_copied(running.slot, block, self.commit);
     }
@@ -319,6 +322,18 @@ impl Site {
                 Copied::GraphDelta { member, base_commit: delta.base_commit, commit, operations }
             }
             Some(Paged::Stored) | None => Copied::ColdGraph { member, commit },
+        });
+    }
+
+    fn copy_about(&self, running: &mut Running, member: u32, into: &mut Vec<Copied>) {
+        let Some(commit) = self.abouts.row(member).map(|row| row.commit) else { return };
+        if self.stamps.holds_member(running.slot, member, commit) {
+            return;
+        }
+        running.members.push(member);
+        into.push(match self.abouts.content(member) {
+            Some(content) => Copied::About { member, commit, value: content.clone() },
+            None => Copied::ColdAbout { member, commit },
         });
     }
 
@@ -448,25 +463,6 @@ impl Site {
             self.entries.shrink();
         }
         end == total
-    }
-
-    /// Drops those parts of a member that the current slot holds, unless its actor is active.
-    pub(super) fn release_member(&mut self, member: u32) {
-        let Some(slot) = self.stamps.current else { return };
-        let row = self.directory.row(member);
-        let clean = CleanParts {
-            facts: self.stamps.holds_member(slot, member, row.facts_commit),
-            graph: self.stamps.holds_member(slot, member, row.graph_commit),
-        };
-        self.entries.release(member, clean);
-    }
-
-    /// Drops an item that the current slot holds in its newest state.
-    pub fn release_item(&mut self, item: u32) {
-        let Some(slot) = self.stamps.current else { return };
-        if self.stamps.holds_item(slot, item, self.items.row(item).commit) {
-            self.items.release(item);
-        }
     }
 }
 

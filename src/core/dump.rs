@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::abouts::AboutRow;
 use super::entries::GraphView;
 use super::graph::{Graph, Paged};
 use super::items::{Item, ItemRow};
@@ -44,6 +45,7 @@ pub struct DumpedMember {
     pub following: Vec<u32>,
     pub followers: Vec<u32>,
     pub likes: Vec<u32>,
+    pub about: Option<(AboutRow, Arc<str>)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -114,7 +116,27 @@ impl Site {
             following: following.collect(),
             followers: followers.collect(),
             likes: graph.likes.iter().collect(),
+            about: self.dump_about(member, read)?,
         })
+    }
+
+    fn dump_about(
+        &self,
+        member: u32,
+        read: ReadPart<'_>,
+    ) -> Result<Option<(AboutRow, Arc<str>)>, Misplaced> {
+        let Some(row) = self.abouts.row(member) else { return Ok(None) };
+        if let Some(content) = self.abouts.content(member) {
+            return Ok(Some((row, content.clone())));
+        }
+        let (key, expected) = (PartKey::About(member), row.commit);
+        match read(key) {
+            Some((stamp, Part::About(content))) if stamp == expected => Ok(Some((row, content))),
+            found => {
+                let found = found.map(|(stamp, _)| stamp);
+                Err(Misplaced { key, expected, found })
+            }
+        }
     }
 
     fn dump_graph(&self, member: u32, commit: u64, read: ReadPart<'_>) -> Result<Graph, Misplaced> {
@@ -126,7 +148,7 @@ impl Site {
         }
         let (stamp, mut graph) = match read(key) {
             Some((stamp, Part::Graph(graph))) => (stamp, graph),
-            Some((_, Part::Facts(_) | Part::Item(_))) | None => {
+            Some((_, Part::Facts(_) | Part::Item(_) | Part::About(_))) | None => {
                 return Err(Misplaced { key, expected: commit, found: None });
             }
         };
@@ -146,7 +168,7 @@ impl Site {
         }
         let (stamp, mut item) = match read(key) {
             Some((stamp, Part::Item(item))) => (stamp, item),
-            Some((_, Part::Facts(_) | Part::Graph(_))) | None => {
+            Some((_, Part::Facts(_) | Part::Graph(_) | Part::About(_))) | None => {
                 return Err(Misplaced { key, expected: row.commit, found: None });
             }
         };
@@ -171,7 +193,7 @@ fn dump_facts(
     let key = PartKey::Facts(member);
     match read(key) {
         Some((stamp, Part::Facts(facts))) if stamp == expected => Ok(facts),
-        Some((stamp, Part::Facts(_) | Part::Graph(_) | Part::Item(_))) => {
+        Some((stamp, Part::Facts(_) | Part::Graph(_) | Part::Item(_) | Part::About(_))) => {
             Err(Misplaced { key, expected, found: Some(stamp) })
         }
         None => Err(Misplaced { key, expected, found: None }),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::domain::AppId;
 use crate::domain::event::MemberFacts;
 
+use super::abouts::AboutRow;
 use super::checkpoint::SlotIndex;
 use super::graph::{EdgeOperation, Graph, Paged};
 use super::items::{Item, ItemOperation, ItemRow};
@@ -28,6 +29,8 @@ pub struct InspectedMember {
     /// `None` where the current slot holds them.
     pub facts: Option<Arc<MemberFacts>>,
     pub graph: Paged<Graph, EdgeOperation>,
+    /// With its document, where that is in memory.
+    pub about: Option<(AboutRow, Option<Arc<str>>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -58,6 +61,7 @@ impl Site {
             resident: self.resident_member(member),
             facts: self.entries.facts(member).cloned(),
             graph: self.entries.get(member).map_or(Paged::Stored, |entry| entry.graph.clone()),
+            about: self.abouts.row(member).map(|row| (row, self.abouts.content(member).cloned())),
         });
         InspectedBlock {
             commit: self.commit,

@@ -3,6 +3,7 @@
 //! Start at [`site`]: one deterministic machine per site. `decide` looks, `apply` changes, `turn`
 //! joins them; `views` answers questions; `checkpoint` copies state out, `recovery` takes it in.
 
+pub mod abouts;
 pub mod apply;
 pub mod badges;
 pub mod channel;

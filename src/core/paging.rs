@@ -1,7 +1,7 @@
 //! Bringing parts of members and items into memory. What is read is checked by its stamp: a value
 //! that is older or newer than the row says is never taken.
 
-use super::entries::Loaded;
+use super::entries::{CleanParts, Loaded};
 use super::graph::Taken;
 use super::parts::{Part, PartKey};
 use super::site::Site;
@@ -13,6 +13,9 @@ impl Site {
             PartKey::Facts(member) => self.entries.facts(member).is_some(),
             PartKey::Graph(member) => self.graph(member).is_ok(),
             PartKey::Item(item) => self.items.whole(item).is_some(),
+            PartKey::About(member) => {
+                self.abouts.row(member).is_none() || self.abouts.content(member).is_some()
+            }
         }
     }
 
@@ -34,7 +37,12 @@ impl Site {
                 self.entries.page_in_graph(member, stored_commit, Loaded { commit, graph })
             }
             (PartKey::Item(item), Part::Item(loaded)) => self.items.page_in(item, commit, loaded),
-            (PartKey::Facts(_) | PartKey::Graph(_) | PartKey::Item(_), _) => Taken::Stale,
+            (PartKey::About(member), Part::About(content)) => {
+                self.abouts.page_in(member, commit, content)
+            }
+            (PartKey::Facts(_) | PartKey::Graph(_) | PartKey::Item(_) | PartKey::About(_), _) => {
+                Taken::Stale
+            }
         }
     }
 
@@ -42,9 +50,34 @@ impl Site {
     pub fn page_out(&mut self, keys: &[PartKey]) {
         for key in keys {
             match key {
-                PartKey::Facts(member) | PartKey::Graph(member) => self.release_member(*member),
+                PartKey::Facts(member) | PartKey::Graph(member) | PartKey::About(member) => {
+                    self.release_member(*member);
+                }
                 PartKey::Item(item) => self.release_item(*item),
             }
+        }
+    }
+
+    /// Drops those parts of a member that the current slot holds, unless its actor is active.
+    pub(super) fn release_member(&mut self, member: u32) {
+        let Some(slot) = self.current_slot() else { return };
+        let row = self.directory.row(member);
+        let clean = CleanParts {
+            facts: self.stamps.holds_member(slot, member, row.facts_commit),
+            graph: self.stamps.holds_member(slot, member, row.graph_commit),
+        };
+        self.entries.release(member, clean);
+        let about = self.abouts.row(member);
+        if about.is_none_or(|row| self.stamps.holds_member(slot, member, row.commit)) {
+            self.abouts.release(member);
+        }
+    }
+
+    /// Drops an item that the current slot holds in its newest state.
+    pub fn release_item(&mut self, item: u32) {
+        let Some(slot) = self.current_slot() else { return };
+        if self.stamps.holds_item(slot, item, self.items.row(item).commit) {
+            self.items.release(item);
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::domain::event::{Badge, Endpoint, MemberFacts};
 use crate::domain::profile::{ActivityStatus, PrivacyStatus, Status};
 use crate::domain::{AppId, MemberId, OpId, Timestamp};
 
+use super::abouts::AboutRow;
 use super::badges::Held;
 use super::graph::Graph;
 use super::items::{Item, ItemRow};
@@ -23,6 +24,7 @@ pub enum PartKey {
     Facts(u32),
     Graph(u32),
     Item(u32),
+    About(u32),
 }
 
 /// A part as it is read back, with the stamp of the commit it holds.
@@ -31,6 +33,7 @@ pub enum Part {
     Facts(Arc<MemberFacts>),
     Graph(Graph),
     Item(Item),
+    About(Arc<str>),
 }
 
 /// A paged part in its stored form.
@@ -49,6 +52,23 @@ pub struct MemberBlock {
     /// Commit of the block's last change.
     pub changed: u64,
     pub members: Vec<ResidentMember>,
+    /// Of those that tell about themselves, by ordinal.
+    pub abouts: Vec<(u32, AboutRow)>,
+}
+
+/// A block as it was before abouts: still read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MemberBlockBeforeAbouts {
+    pub stamp: u64,
+    pub changed: u64,
+    pub members: Vec<ResidentMember>,
+}
+
+impl From<MemberBlockBeforeAbouts> for MemberBlock {
+    fn from(old: MemberBlockBeforeAbouts) -> MemberBlock {
+        let MemberBlockBeforeAbouts { stamp, changed, members } = old;
+        MemberBlock { stamp, changed, members, abouts: Vec::new() }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

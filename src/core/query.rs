@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::about::About;
 use crate::domain::command::ItemDetails;
 use crate::domain::event::{Badge, Endpoint, MemberFacts};
 use crate::domain::profile::{PrivacyStatus, Status};
 use crate::domain::report::MemberReport;
 use crate::domain::{
-    AppId, AssignmentId, BadgeId, EndpointId, ItemKey, MemberId, ReportId, Timestamp,
+    AboutId, AppId, AssignmentId, BadgeId, EndpointId, ItemKey, MemberId, ReportId, Timestamp,
 };
 
 use super::member_reports::ReportedMember;
@@ -134,6 +135,19 @@ pub enum Query {
     Endpoints {
         page: Page,
     },
+    About {
+        id: AboutId,
+        viewer: Viewer,
+    },
+    /// A member's own.
+    OwnAbout {
+        member: MemberId,
+    },
+    Abouts {
+        filter: AboutFilter,
+        page: Page,
+        viewer: Viewer,
+    },
     /// The owner's queue, oldest first.
     Reports {
         filter: ReportFilter,
@@ -149,6 +163,13 @@ pub enum Query {
         member: MemberId,
         viewer: Viewer,
     },
+}
+
+/// Which abouts; `None` leaves a field open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AboutFilter {
+    pub ids: Option<Vec<AboutId>>,
+    pub members: Option<Vec<MemberId>>,
 }
 
 /// Which reports; `None` leaves a field open.
@@ -181,6 +202,8 @@ pub enum View {
     Item(ItemView),
     Endpoint(Arc<Endpoint>),
     Endpoints(PageOf<Arc<Endpoint>>),
+    About(About),
+    Abouts(PageOf<About>),
     Reports(PageOf<Arc<MemberReport>>),
     ReportedMembers(PageOf<ReportedMember>),
     Channel(ChannelView),
@@ -248,6 +271,7 @@ pub enum Outcome {
     Assignment(Assignment),
     Endpoint(Arc<Endpoint>),
     Report(Arc<MemberReport>),
+    About(About),
 }
 
 /// What an increment batch did.

@@ -86,6 +86,9 @@ impl Restorer {
         for member in value.members {
             self.member(member);
         }
+        for (member, row) in value.abouts {
+            self.site.abouts.restore(member, row);
+        }
         Ok(())
     }
 

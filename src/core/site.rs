@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::domain::event::Endpoint;
 use crate::domain::{AppId, EndpointId, MemberId, MemberOrdinal, SiteId, Timestamp};
 
+use super::abouts::Abouts;
 use super::badges::Badges;
 use super::checkpoint::Stamps;
 use super::counters::{Counters, KeyNumber};
@@ -38,6 +39,7 @@ pub struct Site {
     pub(super) operations: Operations,
     pub(super) reports: Reports,
     pub(super) member_reports: MemberReports,
+    pub(super) abouts: Abouts,
     pub(super) stamps: Stamps,
     /// Deleted members that may have edges left. Lists and totals go without them.
     pub(super) erasing: BTreeSet<u32>,
@@ -62,6 +64,7 @@ impl Site {
             operations: Operations::default(),
             reports: Reports::default(),
             member_reports: MemberReports::default(),
+            abouts: Abouts::default(),
             stamps: Stamps::default(),
             erasing: BTreeSet::new(),
             torn: false,

@@ -119,6 +119,10 @@ impl Site {
                 Outcome::Assignment(self.assignment(member, badge))
             }
             Answering::Report(report) => Outcome::Report(report),
+            Answering::About(member) => {
+                let about = self.about(member);
+                Outcome::About(about.expect("a document that was just written is in memory"))
+            }
             Answering::Endpoint(id) => Outcome::Endpoint(self.endpoints[&id].clone()),
         }
     }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::domain::command::ItemDetails;
 use crate::domain::event::MemberFacts;
 use crate::domain::profile::{PrivacyStatus, Status};
-use crate::domain::{AppId, MemberId, Refusal};
+use crate::domain::{AboutId, AppId, MemberId, Refusal};
 
 use super::badges::{AssignmentKey, BadgeNumber, assignment_id};
-use super::decide::{item_not_found, member_not_found};
+use super::decide::{about_not_found, item_not_found, member_not_found};
 use super::entries::GraphView;
 use super::ordinal_set::OrdinalSet;
 use super::parts::PartKey;
@@ -86,6 +86,11 @@ impl Site {
                 let found = page_of(page, 0..all.len() as u32);
                 Ok(View::Endpoints(found.map(|position| all[position as usize].clone())))
             }
+            Query::About { id, viewer } => self.about_seen(*id, *viewer),
+            Query::OwnAbout { member } => self.own_about_seen(*member),
+            Query::Abouts { filter, page, viewer } => {
+                Ok(View::Abouts(self.abouts_page(filter, page, *viewer)?))
+            }
             Query::Reports { filter, page } => Ok(View::Reports(self.reports_page(filter, page))),
             Query::ReportedMembers { members, page } => {
                 Ok(View::ReportedMembers(self.reported_page(members, page)))
@@ -96,6 +101,17 @@ impl Site {
                 Ok(View::Channel(ChannelView { last_seq }))
             }
         }
+    }
+
+    fn about_seen(&self, id: AboutId, viewer: Viewer) -> Seen {
+        let found = self.about_member(id).filter(|member| self.is_visible(*member, viewer));
+        Ok(View::About(self.about(found.ok_or_else(|| about_not_found(id))?)?))
+    }
+
+    fn own_about_seen(&self, id: MemberId) -> Seen {
+        let member = self.member(id)?;
+        self.abouts.row(member).ok_or_else(|| no_own_about(id))?;
+        Ok(View::About(self.about(member)?))
     }
 
     /// The member, where this viewer may see it; else it looks like one that does not exist.
@@ -282,6 +298,11 @@ impl Site {
             created_at: item.created_at,
         }
     }
+}
+
+fn no_own_about(member: MemberId) -> Refusal {
+    let detail = format!("member {member} has no about");
+    Refusal::NotFound { code: "MEMBER_ABOUT_NOT_FOUND", detail }
 }
 
 #[derive(Clone, Copy)]

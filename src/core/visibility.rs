@@ -69,7 +69,8 @@ fn is_public(event: &Event) -> bool {
         | Event::BadgeUpdated { .. }
         | Event::BadgeDeleted { .. }
         | Event::BadgeAssigned { .. }
-        | Event::BadgeUnassigned { .. } => true,
+        | Event::BadgeUnassigned { .. }
+        | Event::About { .. } => true,
         Event::EndpointCreated { .. }
         | Event::EndpointDeleted { .. }
         | Event::EndpointSecretRotated { .. }
@@ -109,6 +110,7 @@ fn is_plumbing(event: &Event) -> bool {
         | Event::BadgeDeleted { .. }
         | Event::BadgeAssigned { .. }
         | Event::BadgeUnassigned { .. }
-        | Event::MemberDeleted { .. } => false,
+        | Event::MemberDeleted { .. }
+        | Event::About { .. } => false,
     }
 }

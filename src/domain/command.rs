@@ -1,12 +1,14 @@
 //! Commands: wishes, imperative. The site is not in them: it comes from the credential.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::endpoint::{
     Condition, CounterBatch, DeliveryMode, EndpointChannel, EndpointReport, EndpointSettings,
     PayloadFormat, Replayed, SealedHeader,
 };
-use super::id::{AppId, AssignmentId, BadgeId, EndpointId, MemberId, OpId};
+use super::id::{AboutId, AppId, AssignmentId, BadgeId, EndpointId, MemberId, OpId};
 use super::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
 use super::report::NewReport;
 
@@ -194,6 +196,23 @@ pub enum Command {
     ReviewReports {
         member: MemberId,
     },
+    CreateAbout {
+        member: MemberId,
+        /// JSON text.
+        content: Arc<str>,
+    },
+    /// `by` is the member that asks; none where a key does.
+    UpdateAbout {
+        about: AboutId,
+        by: Option<MemberId>,
+        /// As the caller last saw it.
+        revision: u64,
+        content: Arc<str>,
+    },
+    DeleteAbout {
+        about: AboutId,
+        by: Option<MemberId>,
+    },
 }
 
 impl Command {
@@ -226,6 +245,9 @@ impl Command {
             Command::ReportMember(_) => "report_member",
             Command::DeleteReports { .. } => "delete_reports",
             Command::ReviewReports { .. } => "review_reports",
+            Command::CreateAbout { .. } => "create_about",
+            Command::UpdateAbout { .. } => "update_about",
+            Command::DeleteAbout { .. } => "delete_about",
         }
     }
 
@@ -235,7 +257,9 @@ impl Command {
         match self {
             Command::UpdateProfile { member, .. }
             | Command::AssignBadge { member, .. }
-            | Command::DeleteMember { member, .. } => Some(*member),
+            | Command::DeleteMember { member, .. }
+            | Command::CreateAbout { member, .. } => Some(*member),
+            Command::UpdateAbout { by, .. } | Command::DeleteAbout { by, .. } => *by,
             Command::Follow { follower, .. } | Command::Unfollow { follower, .. } => {
                 Some(*follower)
             }

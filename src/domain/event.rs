@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
+use super::about::AboutStep;
 use super::command::{ItemDetails, ItemKey};
 pub use super::endpoint::Endpoint;
 use super::endpoint::{EndpointReport, ReplayStep};
@@ -199,6 +200,9 @@ pub enum Event {
     Reported {
         step: ReportStep,
     },
+    About {
+        step: AboutStep,
+    },
 }
 
 impl Event {
@@ -227,6 +231,7 @@ impl Event {
             Event::EndpointEnabled { .. } => "endpoint.enabled",
             Event::MemberDeleted { .. } => "member.deleted",
             Event::Reported { step } => step.type_name(),
+            Event::About { step } => step.type_name(),
             Event::EndpointReported { report, .. } => report.type_name(),
             Event::EndpointReplay { step: ReplayStep::Started(_), .. } => "endpoint.replay_started",
             Event::EndpointReplay { step: ReplayStep::Finished { .. }, .. } => {
@@ -263,6 +268,7 @@ impl Event {
             | Event::BadgeAssigned { member, .. }
             | Event::BadgeUnassigned { member, .. }
             | Event::MemberDeleted { member, .. } => Some(*member),
+            Event::About { step } => Some(step.member()),
             Event::BadgeCreated { .. }
             | Event::BadgeUpdated { .. }
             | Event::BadgeDeleted { .. }
@@ -313,6 +319,7 @@ impl Record {
             Event::MemberCreated { facts, .. } | Event::MemberUpdated { facts, .. } => {
                 160 + size_of::<MemberFacts>() + facts.profile.bytes_estimate()
             }
+            Event::About { step } => 160 + step.content_bytes(),
             _ => 160,
         }
     }

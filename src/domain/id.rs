@@ -25,6 +25,7 @@ pub mod kind {
     pub enum Endpoint {}
     pub enum Key {}
     pub enum Report {}
+    pub enum About {}
 }
 
 pub type SiteId = Id<kind::Site>;
@@ -34,6 +35,7 @@ pub type AssignmentId = Id<kind::Assignment>;
 pub type EndpointId = Id<kind::Endpoint>;
 pub type KeyId = Id<kind::Key>;
 pub type ReportId = Id<kind::Report>;
+pub type AboutId = Id<kind::About>;
 
 impl<K> Id<K> {
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {

@@ -65,6 +65,8 @@ pub const CONNECTIONS_MAX: usize = 100;
 pub const REPORTS_PER_SITE_MAX: usize = 10_000;
 pub const REPORTS_PER_MEMBER_MAX: usize = 1_000;
 pub const REPORT_DESCRIPTION_BYTES_MAX: usize = 1_000;
+/// JSON text of what a member tells about itself.
+pub const ABOUT_CONTENT_BYTES_MAX: usize = 64 * 1_024;
 /// Members that one bulk request names.
 pub const MEMBERS_PER_BULK_MAX: usize = 100;
 pub const BATCH_LINES_MAX: usize = 10_000;

@@ -1,5 +1,6 @@
 //! The words: ids, commands, events, refusals, limits, time. Values only: no rule, I/O or clock.
 
+pub mod about;
 pub mod batch;
 pub mod command;
 pub mod endpoint;
@@ -15,8 +16,8 @@ pub use batch::{Change, Commit, Touch, WrittenRecord};
 pub use command::{Command, ItemKey};
 pub use event::{Event, Record};
 pub use id::{
-    AppId, AssignmentId, BadgeId, EndpointId, ItemOrdinal, KeyId, MemberId, MemberOrdinal, OpId,
-    ReportId, SiteId,
+    AboutId, AppId, AssignmentId, BadgeId, EndpointId, ItemOrdinal, KeyId, MemberId, MemberOrdinal,
+    OpId, ReportId, SiteId,
 };
 pub use refusal::{Refusal, Violation};
 pub use time::Timestamp;

@@ -61,6 +61,9 @@ pub const TYPES: &[EventType] = &[
     of("badge.deleted", "a badge is gone, and so are its assignments", "badgeId: uuid"),
     of("badge.assigned", "a member holds a badge", ASSIGNMENT),
     of("badge.unassigned", "a member holds a badge no more", ASSIGNMENT),
+    of("about.created", "a member tells about itself", "memberAbout: MemberAbout"),
+    of("about.updated", "a member tells something else", "memberAbout: MemberAbout"),
+    of("about.deleted", "a member tells nothing any more", "memberAboutId: uuid"),
     of("report.created", "somebody reported a member", "memberReport: MemberReport"),
     of(
         "report.deleted",

@@ -1,6 +1,7 @@
 //! The doors: HTTP in, typed commands and queries down, JSON out. The whole surface is the table in
 //! [`routes`]; one resource lives in each file. No rule lives here, and no socket.
 
+mod abouts;
 mod access;
 mod app_keys;
 mod assignments;
@@ -29,6 +30,7 @@ pub mod front;
 mod health;
 pub mod hook_front;
 mod id_filter;
+mod id_window;
 mod imports;
 mod ingest;
 mod items;

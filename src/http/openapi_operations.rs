@@ -47,6 +47,7 @@ const CONNECTIONS: &str = "connectedMembers: [Connection]";
 const MEMBER: &str = "member: Member";
 const BULK: &str = "results: [BulkResult], bulkActionMetadata: BulkCounts";
 const REPORTED: &str = "reportedMembers: [ReportedMember], pagingMetadata: PagingMetadata";
+const ABOUT: &str = "memberAbout: MemberAbout";
 const MEMBERS: &str = "members: [Member], metadata: PagingMetadata";
 const COUNTERS: &str = "activityCounters: [ActivityCounter]";
 const WRITTEN: &str = "activityCounter: ActivityCounter, duplicate?: boolean";
@@ -109,6 +110,27 @@ pub const OPERATIONS: &[Described] = &[
     ),
     words("deleteMemberEmails", "Members", "Take all e-mails of a member away", reads("", MEMBER)),
     words("deleteMemberPhones", "Members", "Take all phones of a member away", reads("", MEMBER)),
+    words(
+        "createMemberAbout",
+        "Abouts",
+        "Tell about a member",
+        takes("memberAbout: NewMemberAbout", ABOUT),
+    ),
+    words(
+        "queryMemberAbouts",
+        "Abouts",
+        "Query what members tell about themselves",
+        takes("query?: AssignmentQuery", "memberAbouts: [MemberAbout], metadata: PagingMetadata"),
+    ),
+    words("getMyMemberAbout", "Abouts", "Get what the member of the token tells", reads("", ABOUT)),
+    words("getMemberAbout", "Abouts", "Get what a member tells", reads("", ABOUT)),
+    words(
+        "updateMemberAbout",
+        "Abouts",
+        "Replace what a member tells, at the revision that was seen",
+        takes("memberAbout: MemberAboutInput", ABOUT),
+    ),
+    words("deleteMemberAbout", "Abouts", "Take away what a member tells", reads("", "")),
     words(
         "reportMember",
         "Reports",

@@ -69,6 +69,9 @@ const COMPONENTS: &[(&str, &str)] = &[
     ("Counter", "key: counterKey, public?: boolean, count: integer"),
     ("CounterStep", "key: counterKey, delta?: integer"),
     ("Increment", "memberId: uuid, key: counterKey, delta?: integer, opId?: opId, at?: time"),
+    ("MemberAbout", "id: uuid, revision: string, memberId: uuid, content: any"),
+    ("NewMemberAbout", "memberId?: uuid, content: any"),
+    ("MemberAboutInput", "revision: string, content: any"),
     (
         "MemberReport",
         "id: uuid, reportedMemberId: uuid, reportingMemberId?: uuid, reason: ReportReason, \

@@ -1,12 +1,12 @@
 //! Reports about members: anybody reports, keys look at the queue.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::call::{Call, Reply, unexpected};
 use super::error::Problem;
 use super::fields::{Faults, Node};
-use super::id_filter::{self, Narrow, only};
-use super::page::{Bound, Window};
+use super::id_filter::{Narrow, only};
+use super::id_window::window;
 use crate::actors::handle::Role;
 use crate::core::query::{Outcome, Query, ReportFilter, View};
 use crate::domain::limits::REPORT_DESCRIPTION_BYTES_MAX;
@@ -81,29 +81,6 @@ pub async fn delete(call: Call) -> Result<Reply, Problem> {
 pub async fn review(call: Call) -> Result<Reply, Problem> {
     let member = call.member_id()?;
     Reply::empty(call.command(Command::ReviewReports { member }).await?.seq)
-}
-
-/// The window of a list and its filter, as sent or as the cursor carries it.
-fn window<N: Narrow + Default>(
-    call: &Call,
-    place: &Node<'_>,
-    list: &str,
-) -> Result<(Bound, N), Problem> {
-    let mut faults = Faults::new();
-    let window = Window::read(place, &mut faults);
-    let filter = place.child("filter");
-    let wanted = id_filter::read(&filter, &mut faults);
-    faults.done()?;
-    let scope = filter.value().filter(|value| **value != json!({}));
-    let scope = scope.map(Value::to_string).unwrap_or_default();
-    let bound = window.bind(&call.list(list)?, scope.clone())?;
-    if scope == bound.scope {
-        return Ok((bound, wanted));
-    }
-    let carried: Value = serde_json::from_str(&bound.scope).map_err(|_| Problem::internal())?;
-    let mut faults = Faults::new();
-    let wanted = id_filter::read(&Node::root(&carried), &mut faults);
-    faults.done().map(|()| (bound, wanted))
 }
 
 /// Which reported members; `None` means all.

@@ -8,7 +8,7 @@ use super::access::Access::{self, Anyone, Keys, KeysOrSelf, Member, Owner, Publi
 use super::call::{Answering, Call, Reply};
 use super::error::Problem;
 use super::{
-    app_keys, assignments, attempts, badges, connections, consumers, counters, endpoints,
+    abouts, app_keys, assignments, attempts, badges, connections, consumers, counters, endpoints,
     event_catalogue, events, followers, health, imports, ingest, items, likes, member_deletion,
     members, replays, reports, tokens, ui,
 };
@@ -29,6 +29,7 @@ pub fn table() -> Vec<Row> {
         ]),
         members_rows(),
         report_rows(),
+        about_rows(),
         under("/members/v3/followers", Alias::Api, vec![
             get("/my", Member, "listMyFollowers", followers::list_my_followers),
             get("/my/following", Member, "listMyFollowing", followers::list_my_following),
@@ -108,6 +109,19 @@ fn report_rows() -> Vec<Row> {
         post("/members/query", Keys, "queryReportedMembers", reports::query_members),
         delete("/members/{memberId}", Keys, "deleteMemberReports", reports::delete),
         post("/members/{memberId}/reviewed", Keys, "reviewMemberReports", reports::review),
+    ])
+}
+
+/// What members tell about themselves. Whose it is decides what a member may do with it.
+#[rustfmt::skip]
+fn about_rows() -> Vec<Row> {
+    under("/members/v2/abouts", Alias::Api, vec![
+        post("", Anyone, "createMemberAbout", abouts::create),
+        post("/query", Anyone, "queryMemberAbouts", abouts::query),
+        get("/my", Member, "getMyMemberAbout", abouts::get_my),
+        get("/{id}", Anyone, "getMemberAbout", abouts::get),
+        patch("/{memberAboutId}", Anyone, "updateMemberAbout", abouts::update),
+        delete("/{id}", Anyone, "deleteMemberAbout", abouts::delete),
     ])
 }
 

@@ -39,10 +39,10 @@ fn every_alias_has_the_parameters_of_its_row() {
 #[test]
 fn every_route_has_the_access_that_is_written_down() {
     let expected = [
-        ("anyone", Anyone, 13),
+        ("anyone", Anyone, 18),
         ("keys", Keys, 18),
         ("keys or self", KeysOrSelf, 5),
-        ("member", Member, 9),
+        ("member", Member, 10),
         ("owner", Owner, 22),
         ("public", Public, 7),
     ];

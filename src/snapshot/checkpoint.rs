@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::values::{
-    self, CATALOGUE, FACTS, FORMAT, GRAPH, ITEM, ITEM_BLOCK, MEMBER_BLOCK, OPERATION_RUN,
+    self, ABOUT, CATALOGUE, FACTS, FORMAT, GRAPH, ITEM, ITEM_BLOCK, MEMBER_BLOCK, OPERATION_RUN,
     ValueError,
 };
 use super::{Cause, Damaged, Key, Mark, Slot, SnapshotError, SnapshotStore};
@@ -97,6 +97,11 @@ impl CheckpointWriter {
                 let bytes = stamped(*commit, &codec::encode(value));
                 (Key::new(ITEM, (*item).into(), 0), bytes)
             }
+            Copied::About { member, commit, value } => {
+                let bytes = stamped(*commit, &codec::encode(value));
+                (Key::new(ABOUT, (*member).into(), 0), bytes)
+            }
+            Copied::ColdAbout { member, commit } => self.carry(PartKey::About(*member), *commit)?,
             Copied::GraphDelta { member, base_commit, commit, operations } => {
                 let key = values::key_of(PartKey::Graph(*member));
                 let mut graph: Graph = self.decode(key, &self.cold(key, *base_commit)?)?;

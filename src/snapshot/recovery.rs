@@ -160,7 +160,7 @@ fn restore(store: &SnapshotStore, id: SiteId, slot: Slot, mark: Mark) -> Result<
     let mut restorer = Restorer::new(id, values::index_of(slot), begins, catalogue);
     restore_windows(store, id, slot, &mut restorer)?;
     scan_blocks(store, id, slot, MEMBER_BLOCK, |block, bytes| {
-        let value = codec::decode(bytes).map_err(|error| error.to_string())?;
+        let value = values::read_member_block(bytes).map_err(|error| error.to_string())?;
         restorer.member_block(block, value).map_err(|error| error.to_string())
     })?;
     scan_blocks(store, id, slot, ITEM_BLOCK, |block, bytes| {

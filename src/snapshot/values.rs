@@ -3,11 +3,14 @@
 
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use super::Key;
 use crate::core::checkpoint::SlotIndex;
-use crate::core::parts::{Catalogue, CatalogueBeforeReports, Part, PartKey};
+use crate::core::parts::{
+    Catalogue, CatalogueBeforeReports, MemberBlock, MemberBlockBeforeAbouts, Part, PartKey,
+};
 use crate::journal::codec::{self, CodecError};
 
 use super::Slot;
@@ -19,6 +22,7 @@ pub const GRAPH: u8 = 4;
 pub const ITEM_BLOCK: u8 = 5;
 pub const ITEM: u8 = 6;
 pub const OPERATION_RUN: u8 = 7;
+pub const ABOUT: u8 = 8;
 
 /// Of the payloads; part of every completion mark.
 pub const FORMAT: u8 = 1;
@@ -50,6 +54,7 @@ pub fn key_of(part: PartKey) -> Key {
         PartKey::Facts(member) => Key::new(FACTS, member.into(), 0),
         PartKey::Graph(member) => Key::new(GRAPH, member.into(), 0),
         PartKey::Item(item) => Key::new(ITEM, item.into(), 0),
+        PartKey::About(member) => Key::new(ABOUT, member.into(), 0),
     }
 }
 
@@ -69,14 +74,24 @@ pub fn split(bytes: &[u8]) -> Result<(u64, &[u8]), ValueError> {
 
 /// The catalogue, of this version or of one before.
 pub fn read_catalogue(bytes: &[u8]) -> Result<Catalogue, ValueError> {
-    match codec::decode(bytes) {
-        Ok(catalogue) => Ok(catalogue),
-        // What is neither is told as what it should be.
-        Err(error) => match codec::decode::<CatalogueBeforeReports>(bytes) {
-            Ok(older) => Ok(older.into()),
-            Err(_) => Err(error.into()),
-        },
-    }
+    grown::<_, CatalogueBeforeReports>(bytes)
+}
+
+/// A block of members, of this version or of one before.
+pub fn read_member_block(bytes: &[u8]) -> Result<MemberBlock, ValueError> {
+    grown::<_, MemberBlockBeforeAbouts>(bytes)
+}
+
+/// Values whose last field came later. What is neither is told as what it should be.
+fn grown<T, Older>(bytes: &[u8]) -> Result<T, ValueError>
+where
+    T: DeserializeOwned + From<Older>,
+    Older: DeserializeOwned,
+{
+    codec::decode(bytes).or_else(|error| match codec::decode::<Older>(bytes) {
+        Ok(older) => Ok(older.into()),
+        Err(_) => Err(error.into()),
+    })
 }
 
 /// A stored part with its stamp.
@@ -86,6 +101,7 @@ pub fn read_part(part: PartKey, bytes: &[u8]) -> Result<(u64, Part), ValueError>
         PartKey::Facts(_) => Part::Facts(Arc::new(codec::decode(value)?)),
         PartKey::Graph(_) => Part::Graph(codec::decode(value)?),
         PartKey::Item(_) => Part::Item(codec::decode(value)?),
+        PartKey::About(_) => Part::About(codec::decode(value)?),
     };
     Ok((commit, part))
 }

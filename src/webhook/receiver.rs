@@ -293,6 +293,7 @@ impl EndpointChange<'_> {
             | Event::BadgeUnassigned { .. }
             | Event::MemberDeleted { .. }
             | Event::Reported { .. }
+            | Event::About { .. }
             | Event::EndpointReported { .. } => None,
         }
     }

@@ -66,7 +66,8 @@ pub fn endpoint_data(event: &Event) -> Option<EndpointData<'_>> {
         | Event::BadgeAssigned { .. }
         | Event::BadgeUnassigned { .. }
         | Event::MemberDeleted { .. }
-        | Event::Reported { .. } => None,
+        | Event::Reported { .. }
+        | Event::About { .. } => None,
     }
 }
 

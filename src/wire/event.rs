@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::about::{AboutData, about_data};
 use super::badge::BadgeBody;
 use super::endpoint_event::{EndpointData, endpoint_data};
 use super::member::{Fieldset, MemberBody, member_json};
@@ -109,6 +110,7 @@ pub(super) enum Data<'a> {
     Assignment(AssignmentData<'a>),
     Endpoint(EndpointData<'a>),
     Report(ReportData<'a>),
+    About(AboutData),
 }
 
 #[derive(Serialize)]
@@ -275,6 +277,7 @@ fn data(event: &Event, gaze: Gaze) -> Option<Data<'_>> {
             content_assignee_id: content_assignee.and_then(|assignee| gaze.name(assignee)),
         }),
         Event::Reported { step } => Data::Report(report_data(step)),
+        Event::About { step } => Data::About(about_data(step)),
         Event::FollowCreated { follower, followed }
         | Event::FollowDeleted { follower, followed } => Data::Follow(FollowData {
             member_id: gaze.name(*follower),

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::about::{About, AboutStep};
 use crate::domain::batch::Touches;
 use crate::domain::command::{ItemDetails, ItemKey};
 use crate::domain::endpoint::{EndpointReport, EndpointSettings, ReplayJob, ReplayStep, Replayed};
@@ -13,8 +14,8 @@ use crate::domain::event::{
 use crate::domain::profile::{ActivityStatus, Contact, Image, PrivacyStatus, Profile, Status};
 use crate::domain::report::{MemberReport, ReportCategory, ReportStep};
 use crate::domain::{
-    AppId, AssignmentId, BadgeId, EndpointId, Event, ItemOrdinal, MemberId, MemberOrdinal, Record,
-    ReportId, Timestamp, WrittenRecord,
+    AboutId, AppId, AssignmentId, BadgeId, EndpointId, Event, ItemOrdinal, MemberId, MemberOrdinal,
+    Record, ReportId, Timestamp, WrittenRecord,
 };
 
 const ANN: MemberId = MemberId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0001);
@@ -23,6 +24,7 @@ const BADGE: BadgeId = BadgeId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0
 const ASSIGNMENT: AssignmentId = AssignmentId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0004);
 const ENDPOINT: EndpointId = EndpointId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0005);
 const REPORT: ReportId = ReportId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0006);
+const ABOUT: AboutId = AboutId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0007);
 pub const TIME: Timestamp = Timestamp::from_unix_ms(1_767_323_045_678);
 
 /// An example of each event, every type once.
@@ -30,6 +32,7 @@ pub fn events() -> Vec<Event> {
     let mut events = members();
     events.extend(items());
     events.extend(badges());
+    events.extend(abouts());
     events.extend(reports());
     events.extend(endpoints());
     events
@@ -126,6 +129,23 @@ fn items() -> Vec<Event> {
             new: 10,
         },
     ]
+}
+
+fn abouts() -> Vec<Event> {
+    let text = r#"{"nodes":[{"type":"PARAGRAPH","id":"p1","nodes":[]}]}"#;
+    let about = Arc::new(About {
+        id: ABOUT,
+        member: ANN,
+        revision: 2,
+        content: text.into(),
+        created_at: TIME,
+    });
+    let steps = [
+        AboutStep::Created(about.clone()),
+        AboutStep::Updated(about),
+        AboutStep::Deleted { about: ABOUT, member: ANN },
+    ];
+    steps.map(|step| Event::About { step }).into()
 }
 
 fn reports() -> Vec<Event> {

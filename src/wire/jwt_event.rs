@@ -3,11 +3,13 @@
 
 use serde_json::{Map, Value, json};
 
+use super::about::AboutBody;
 use super::badge::BadgeBody;
 use super::event::{EventSource, event_id};
 use super::member::{Fieldset, member_json};
 use super::report::report_data;
 use super::time::time_text;
+use crate::domain::about::AboutStep;
 use crate::domain::endpoint::BadgeWire;
 use crate::domain::event::{Badge, FieldChange, MemberFacts};
 use crate::domain::report::ReportStep;
@@ -55,6 +57,7 @@ pub fn jwt_type(record: &Record, badges: BadgeWire) -> Option<String> {
 const MEMBER: &str = "wix.members.v1.member";
 const FOLLOW: &str = "wix.members.v3.follow";
 const REPORT: &str = "wix.members.v1.member_report";
+const ABOUT: &str = "wix.members.about.v2.member_about";
 const BADGE: &str = "wix.badges.v4.badge";
 const BADGE_V3: &str = "wix.badges.v3.badge";
 const ASSIGNMENT: &str = "wix.badges.v4.badge_assignment";
@@ -97,6 +100,7 @@ fn named(event: &Event, badges: BadgeWire) -> Option<Named> {
         },
         Event::MemberDeleted { member, .. } => deleted(MEMBER, member, json!({})),
         Event::Reported { step } => return reported(step),
+        Event::About { step } => about(step),
         Event::ItemCreated { .. }
         | Event::ItemUpdated { .. }
         | Event::ItemLiked { .. }
@@ -127,6 +131,17 @@ fn reported(step: &ReportStep) -> Option<Named> {
         }
         ReportStep::MemberReviewed { .. } => return None,
     })
+}
+
+fn about(step: &AboutStep) -> Named {
+    match step {
+        AboutStep::Created(about) => created(ABOUT, about.id, json!(AboutBody::from(&**about))),
+        AboutStep::Updated(about) => {
+            let entity = json!(AboutBody::from(&**about));
+            updated(ABOUT, about.id, json!({"currentEntity": entity}))
+        }
+        AboutStep::Deleted { about, .. } => deleted(ABOUT, about, json!({})),
+    }
 }
 
 fn created(entity_fqdn: &'static str, id: impl ToString, entity: Value) -> Named {

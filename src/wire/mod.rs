@@ -2,6 +2,7 @@
 //! increment batches. Routes and their envelopes are the HTTP floor's; the live protocol's frames
 //! are `realtime`'s.
 
+pub mod about;
 pub mod badge;
 pub mod cloud_event;
 pub mod counter_batch;

@@ -163,6 +163,10 @@ impl Auditor {
             Outcome::Assignment(one) => {
                 assert_eq!(model.held.get(&(one.badge, one.member)), Some(&one.id));
             }
+            Outcome::About(about) => {
+                let known = model.abouts.get(&about.member).map(|known| &**known);
+                assert_eq!(known, Some(about), "an about that is answered");
+            }
             Outcome::Report(report) => {
                 let known = model.member_reports.values().any(|one| one == report);
                 assert!(known, "a report that is answered");
@@ -199,6 +203,9 @@ impl Auditor {
             let mut likes: Vec<_> = likes.collect();
             likes.sort();
             assert_eq!(likes, model.likes_of(*id).cloned().collect::<Vec<_>>(), "likes of {id}");
+            let about = model.abouts.get(id);
+            let told = member.about.as_ref().map(|(row, text)| (row.revision, text));
+            assert_eq!(told, about.map(|one| (one.revision, &one.content)), "the about of {id}");
             self.judge_resident(*id, dump, &member.resident);
         }
         for (item, key) in dump.items.iter().zip(&model.item_order) {

@@ -3,6 +3,7 @@
 //!
 //! `SIM_RUNS=n` runs the first n seeds, `SIM_SEED=k` replays one and shows its last steps.
 
+mod about_rules;
 mod auditor;
 mod checkpoints;
 mod clients;
@@ -14,6 +15,7 @@ mod loads;
 mod model;
 mod packed;
 mod planted;
+mod profile_requests;
 mod random;
 mod recovering;
 mod report_rules;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use guildhall::domain::about::About;
 use guildhall::domain::command::ItemDetails;
 use guildhall::domain::event::{Badge, Endpoint, MemberFacts};
 use guildhall::domain::profile::{ActivityStatus, PrivacyStatus, Status};
@@ -64,6 +65,7 @@ pub struct Model {
     /// By number.
     pub member_reports: BTreeMap<u32, Arc<MemberReport>>,
     pub reviewed: BTreeSet<MemberId>,
+    pub abouts: BTreeMap<MemberId, Arc<About>>,
 }
 
 /// What those who take reports were told last.
@@ -243,6 +245,7 @@ impl Model {
                 }
             }
             Event::Reported { step } => self.fold_report_step(step),
+            Event::About { step } => self.fold_about(step),
             Event::CounterUpdated { .. } => self.fold_report(event),
             Event::BadgeCreated { .. }
             | Event::BadgeUpdated { .. }
@@ -460,6 +463,7 @@ fn concerned(event: &Event) -> Vec<MemberId> {
         | Event::BadgeAssigned { member, .. }
         | Event::BadgeUnassigned { member, .. }
         | Event::MemberDeleted { member, .. } => vec![*member],
+        Event::About { step } => vec![step.member()],
         Event::BadgeCreated { .. }
         | Event::BadgeUpdated { .. }
         | Event::BadgeDeleted { .. }

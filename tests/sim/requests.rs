@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use guildhall::core::query::{
-    Cursor, MemberFilter, MemberOrder, Outcome, Page, PageStart, PrivateCounters, Query,
-    ReportFilter, Viewer,
+    Cursor, MemberFilter, MemberOrder, Outcome, Page, PageStart, PrivateCounters, Query, Viewer,
 };
 use guildhall::domain::command::{
     EndpointPatch, IncrementBatch, IncrementLine, ItemDetails, NewBadge, NewEndpoint, NewMember,
@@ -14,9 +13,8 @@ use guildhall::domain::command::{
 use guildhall::domain::endpoint::EndpointSettings;
 use guildhall::domain::event::BadgeRule;
 use guildhall::domain::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
-use guildhall::domain::report::{NewReport, ReportCategory};
 use guildhall::domain::{
-    AppId, AssignmentId, BadgeId, Command, EndpointId, ItemKey, MemberId, OpId, ReportId, Timestamp,
+    AboutId, AppId, AssignmentId, BadgeId, Command, EndpointId, ItemKey, MemberId, OpId, Timestamp,
 };
 
 use crate::random::Random;
@@ -40,6 +38,8 @@ pub struct Crowd {
     pub badges: Vec<BadgeId>,
     pub assignments: Vec<AssignmentId>,
     pub endpoints: Vec<EndpointId>,
+    /// With the revision that was seen last.
+    pub abouts: Vec<(AboutId, u64)>,
     /// Increments that were sent under an operation id, to be sent again.
     op_ids: Vec<Command>,
     /// The newest number of each producer.
@@ -65,6 +65,7 @@ impl Crowd {
             badges: Vec::new(),
             assignments: Vec::new(),
             endpoints: Vec::new(),
+            abouts: Vec::new(),
             op_ids: Vec::new(),
             producers: [0; 3],
             emails: 0,
@@ -74,12 +75,17 @@ impl Crowd {
 
     /// What an answer tells of new things to refer to.
     pub fn learn(&mut self, outcome: &Outcome) {
-        if let Outcome::Assignment(one) = outcome {
-            self.assignments.push(one.id);
+        match outcome {
+            Outcome::Assignment(one) => self.assignments.push(one.id),
+            Outcome::About(about) => {
+                self.abouts.retain(|(known, _)| *known != about.id);
+                self.abouts.push((about.id, about.revision));
+            }
+            _ => {}
         }
     }
 
-    fn member(&self, random: &mut Random) -> MemberId {
+    pub fn member(&self, random: &mut Random) -> MemberId {
         if random.chance(15) {
             return MemberId::from_u128(random.uuid());
         }
@@ -119,6 +125,7 @@ impl Crowd {
             10,
             8,
             16,
+            40,
             130,
         ];
         match random.weighted(&weights) {
@@ -160,6 +167,7 @@ impl Crowd {
             16 => Request::Command(self.endpoint_command(random)),
             17 => Request::Command(self.delete_member(random)),
             18 => self.report_request(random),
+            19 => self.about_request(random),
             _ => Request::Query(self.query(random)),
         }
     }
@@ -218,38 +226,6 @@ impl Crowd {
             _ => patch.privacy = Some(PrivacyStatus::Public),
         }
         Command::UpdateProfile { member: self.member(random), patch: Box::new(patch) }
-    }
-
-    fn delete_member(&mut self, random: &mut Random) -> Command {
-        let member = self.member(random);
-        // Most clients forget it, so that others take its place; some go on asking for it.
-        if random.chance(800) {
-            self.members.retain(|known| *known != member);
-        }
-        let content_assignee = random.chance(300).then(|| self.member(random));
-        Command::DeleteMember { member, content_assignee }
-    }
-
-    fn report_request(&self, random: &mut Random) -> Request {
-        let member = self.member(random);
-        let page = Page { limit: 3, start: PageStart::Offset(random.below(3)) };
-        match random.below(12) {
-            0 => Request::Command(Command::DeleteReports { member }),
-            1 => Request::Command(Command::ReviewReports { member }),
-            2 => Request::Query(Query::ReportedMembers { members: None, page }),
-            3 => {
-                let reported = random.chance(500).then(|| vec![member]);
-                let filter = ReportFilter { reported, ..ReportFilter::default() };
-                Request::Query(Query::Reports { filter, page })
-            }
-            _ => Request::Command(Command::ReportMember(Box::new(NewReport {
-                id: ReportId::from_u128(random.uuid()),
-                reported: member,
-                reporter: random.chance(800).then(|| self.member(random)),
-                category: ReportCategory::Spam,
-                description: random.chance(300).then(|| "why".to_owned()),
-            }))),
-        }
     }
 
     fn put_item(&mut self, random: &mut Random) -> Command {

@@ -46,6 +46,7 @@ pub enum Fact {
     Deleted(MemberId),
     /// A step of the queue of reports, by its name.
     Report(&'static str, MemberId),
+    About(&'static str, MemberId),
     Erased(MemberId),
 }
 
@@ -125,6 +126,7 @@ fn fact_of(event: &Event) -> Fact {
         Event::EndpointReported { endpoint, .. } => Fact::EndpointReported(*endpoint),
         Event::EndpointReplay { endpoint, .. } => Fact::EndpointReplay(*endpoint),
         Event::MemberDeleted { member, .. } => Fact::Deleted(*member),
+        Event::About { step } => Fact::About(step.type_name(), step.member()),
         Event::Reported { step } => Fact::Report(step.type_name(), reported(step)),
     }
 }
@@ -155,8 +157,7 @@ impl Model {
     fn predict_command(&self, command: &Command) -> Predicted {
         match command {
             Command::CreateMember(new) => {
-                let created = self.creatable(new, &BTreeSet::new(), &BTreeSet::new())?;
-                one(created)
+                one(self.creatable(new, &BTreeSet::new(), &BTreeSet::new())?)
             }
             Command::UpdateProfile { member, patch } => {
                 let facts = self.facts(*member)?;
@@ -206,6 +207,9 @@ impl Model {
                 let ((badge, member), _) = held.ok_or("BADGE_ASSIGNMENT_NOT_FOUND")?;
                 one(Fact::Revoked(*badge, *member))
             }
+            Command::CreateAbout { .. }
+            | Command::UpdateAbout { .. }
+            | Command::DeleteAbout { .. } => self.predict_about(command),
             Command::ReportMember(_)
             | Command::DeleteReports { .. }
             | Command::ReviewReports { .. } => self.predict_report(command),
@@ -254,6 +258,8 @@ impl Model {
         let held = self.held.keys().filter(|(_, holder)| *holder == member);
         let revoked = held.map(|(badge, _)| Fact::Revoked(*badge, member));
         let mut facts: Vec<Fact> = std::iter::once(Fact::Deleted(member)).chain(revoked).collect();
+        let about = self.abouts.get(&member).map(|_| Fact::About("about.deleted", member));
+        facts.extend(about);
         facts.extend(self.reports_ended(member));
         Ok(Expected { facts, ..Expected::default() })
     }

@@ -9,7 +9,7 @@ use guildhall::core::items::Item;
 use guildhall::core::parts::{Part, PartKey};
 use guildhall::journal::codec;
 use guildhall::snapshot::values::{
-    self, CATALOGUE, FACTS, GRAPH, ITEM, ITEM_BLOCK, MEMBER_BLOCK, OPERATION_RUN,
+    self, ABOUT, CATALOGUE, FACTS, GRAPH, ITEM, ITEM_BLOCK, MEMBER_BLOCK, OPERATION_RUN,
 };
 use guildhall::snapshot::{Key, Slot};
 
@@ -158,6 +158,10 @@ impl Slots {
             Copied::Item { item, commit, value } => {
                 (number(ITEM, *item), stamped(*commit, &codec::encode(value)))
             }
+            Copied::About { member, commit, value } => {
+                (number(ABOUT, *member), stamped(*commit, &codec::encode(value)))
+            }
+            Copied::ColdAbout { member, commit } => self.carry(slot, ABOUT, *member, *commit)?,
             Copied::GraphDelta { member, base_commit, commit, operations } => {
                 let key = number(GRAPH, *member);
                 let mut graph: Graph = decoded(&self.cold(slot, key, *base_commit)?);

@@ -33,6 +33,9 @@ impl Model {
             Query::Item { item } | Query::Likers { item, .. } => {
                 return (!self.items.contains_key(item)).then_some("ITEM_NOT_FOUND");
             }
+            Query::About { .. } | Query::OwnAbout { .. } | Query::Abouts { .. } => {
+                return self.refuses_about(query);
+            }
             Query::Badge { id } => self.live_badge(*id).is_some(),
             Query::Endpoint { id } => self.endpoints.contains_key(id),
             Query::Members { .. }
@@ -95,7 +98,7 @@ impl Model {
                 let last_seq = self.members[member].channel.last().copied().unwrap_or(0);
                 assert_eq!(found.last_seq, last_seq, "the channel of {member}");
             }
-            (query, view) => self.check_reports(query, view),
+            (query, view) => self.check_about(query, view),
         }
     }
 

@@ -1,17 +1,19 @@
 //! Reading a complete snapshot slot into a model, stored value by stored value.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::model::{Catalogue, Edges, FactsMark, Item, KnownBadge, Member, Model, Stretch};
+use super::model::{
+    AboutMark, Catalogue, Edges, FactsMark, Item, KnownBadge, Member, Model, Stretch,
+};
 use super::operations::SeenOperations;
+use crate::core::abouts::AboutRow;
 use crate::core::graph::Graph;
 use crate::core::items::{Item as StoredItem, ItemRow, NO_AUTHOR};
 use crate::core::operations::WindowCopy;
-use crate::core::parts::{
-    BLOCK, Catalogue as StoredCatalogue, ItemBlock, MemberBlock, PartKey, ResidentMember,
-};
+use crate::core::parts::{BLOCK, Catalogue as StoredCatalogue, ItemBlock, PartKey, ResidentMember};
 use crate::domain::event::MemberFacts;
 use crate::domain::{AppId, SiteId};
 use crate::journal::codec::{self, CodecError};
@@ -111,14 +113,17 @@ impl Shelf<'_> {
 
     fn load_members(&self, slot: Slot, block: u32, model: &mut Model) -> Result<(), LoadError> {
         let what = format!("member block {block}");
-        let stored: MemberBlock =
-            self.value(slot, Key::new(MEMBER_BLOCK, block.into(), 0), &what)?;
+        let bytes = self.store.get(self.site, slot, Key::new(MEMBER_BLOCK, block.into(), 0))?;
+        let bytes = bytes.ok_or_else(|| LoadError::Missing { what: what.clone() })?;
+        let stored = values::read_member_block(&bytes)
+            .map_err(|error| LoadError::Value { what: what.clone(), error })?;
         model.member_stamps.insert(block, stored.stamp);
         for (ordinal, resident) in (block * BLOCK..).zip(&stored.members) {
             model.ids.insert(resident.id, ordinal);
             if model.stretch.members.contains(&ordinal) {
-                let (facts, edges) = self.parts(slot, ordinal, resident)?;
-                model.members.insert(ordinal, Member::stored(resident, facts, edges));
+                let row = stored.abouts.iter().find(|(member, _)| *member == ordinal);
+                let parts = self.parts(slot, ordinal, resident, row.map(|(_, row)| *row))?;
+                model.members.insert(ordinal, Member::stored(resident, parts));
             }
         }
         Ok(())
@@ -129,13 +134,20 @@ impl Shelf<'_> {
         slot: Slot,
         ordinal: u32,
         resident: &ResidentMember,
-    ) -> Result<(FactsMark, Edges), LoadError> {
+        about: Option<AboutRow>,
+    ) -> Result<Parts, LoadError> {
         let facts = self.facts(slot, ordinal, resident.facts_commit)?;
         let edges = match resident.graph_commit {
             0 => Edges::default(),
             commit => self.edges(slot, ordinal, commit)?,
         };
-        Ok((facts, edges))
+        let about = about.map(|row| self.about(slot, ordinal, row)).transpose()?;
+        Ok(Parts { facts, edges, about })
+    }
+
+    pub fn about(&self, slot: Slot, member: u32, row: AboutRow) -> Result<AboutMark, LoadError> {
+        let content: Arc<str> = self.part(slot, PartKey::About(member), row.commit)?;
+        Ok(AboutMark::of(row, &content))
     }
 
     fn load_items(&self, slot: Slot, block: u32, model: &mut Model) -> Result<(), LoadError> {
@@ -196,6 +208,13 @@ impl Shelf<'_> {
     }
 }
 
+/// What of a member is not in its row.
+pub struct Parts {
+    pub facts: FactsMark,
+    pub edges: Edges,
+    pub about: Option<AboutMark>,
+}
+
 impl Catalogue {
     pub fn of(stored: StoredCatalogue) -> Catalogue {
         let badges = stored.badges.into_iter();
@@ -216,7 +235,8 @@ impl Catalogue {
 
 impl Member {
     /// A member from its row, with its parts.
-    pub fn stored(resident: &ResidentMember, facts: FactsMark, edges: Edges) -> Member {
+    pub fn stored(resident: &ResidentMember, parts: Parts) -> Member {
+        let Parts { facts, edges, about } = parts;
         let counters = resident.counters.iter();
         let badges = resident.badges.iter();
         Member {
@@ -233,6 +253,7 @@ impl Member {
             member_seq: resident.member_seq,
             graph_commit: resident.graph_commit,
             edges,
+            about,
             counters: counters
                 .map(|counter| (counter.key, (counter.public, counter.count)))
                 .collect::<BTreeMap<_, _>>(),

@@ -93,6 +93,7 @@ impl Comparison<'_> {
         field("privacy", &member.privacy, &found.privacy);
         field("activity", &member.activity, &found.activity);
         field("facts", &member.facts, &found.facts);
+        field("about", &member.about, &found.about);
         field("last seq", &member.last_seq, &found.last_seq);
         field("own sequence", &member.member_seq, &found.member_seq);
         field("commit of its edges", &member.graph_commit, &found.graph_commit);

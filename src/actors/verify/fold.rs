@@ -190,14 +190,8 @@ impl Model {
                 self.endpoint(*endpoint, seq, |endpoint| endpoint.disabled = Some(reason.clone()));
             }
             Event::Reported { step } => self.report_step(step, seq),
-            Event::EndpointReplay { endpoint, step } => {
-                self.endpoint(*endpoint, seq, |endpoint| match step {
-                    ReplayStep::Started(job) => endpoint.settings.replays.push(job.clone()),
-                    ReplayStep::Finished { id } => {
-                        endpoint.settings.replays.retain(|job| job.id != *id);
-                    }
-                });
-            }
+            Event::About { step } => self.about_step(step, seq),
+            Event::EndpointReplay { endpoint, step } => self.replay(*endpoint, step, seq),
             Event::EndpointEnabled { endpoint } => {
                 self.endpoint(*endpoint, seq, |endpoint| {
                     endpoint.disabled = None;
@@ -205,6 +199,15 @@ impl Model {
                 });
             }
         }
+    }
+
+    fn replay(&mut self, endpoint: EndpointId, step: &ReplayStep, seq: u64) {
+        self.endpoint(endpoint, seq, |endpoint| match step {
+            ReplayStep::Started(job) => endpoint.settings.replays.push(job.clone()),
+            ReplayStep::Finished { id } => {
+                endpoint.settings.replays.retain(|job| job.id != *id);
+            }
+        });
     }
 
     /// The member, if this commit is news to it and it lies in the stretch.
@@ -223,7 +226,7 @@ impl Model {
         found
     }
 
-    fn member_by_id(&mut self, id: MemberId, seq: u64) -> Option<&mut Member> {
+    pub(super) fn member_by_id(&mut self, id: MemberId, seq: u64) -> Option<&mut Member> {
         let member = self.ordinal(id, seq)?;
         self.member(member)
     }
@@ -251,6 +254,7 @@ impl Model {
             member_seq: old.member_seq,
             graph_commit: old.graph_commit,
             edges: old.edges,
+            about: old.about,
             counters: old.counters,
             badges: old.badges,
             ..fresh
@@ -268,6 +272,7 @@ impl Model {
             member_seq: old.member_seq,
             graph_commit: old.graph_commit,
             edges: old.edges,
+            about: old.about,
             badges: old.badges,
             ..Member::of(&facts, commit)
         };

@@ -1,7 +1,9 @@
-//! The owner's queue of reports, read a second time.
+//! The owner's queue of reports, and what members tell about themselves, read a second time.
 
-use super::model::Model;
+use super::model::{AboutMark, Model};
+use crate::core::abouts::AboutRow;
 use crate::domain::MemberId;
+use crate::domain::about::AboutStep;
 use crate::domain::report::ReportStep;
 
 impl Model {
@@ -30,6 +32,26 @@ impl Model {
         if !is_sound {
             let name = step.type_name();
             self.findings.note(|| format!("log: record {seq}: {name} of what is not so"));
+        }
+    }
+
+    pub(super) fn about_step(&mut self, step: &AboutStep, seq: u64) {
+        let commit = self.commit;
+        let Some(member) = self.member_by_id(step.member(), seq) else { return };
+        let before = member.about.map_or(0, |about| about.row.revision);
+        let after = match step {
+            AboutStep::Created(about) | AboutStep::Updated(about) => {
+                let (revision, created_at) = (about.revision, about.created_at);
+                let row = AboutRow { revision, created_at, commit };
+                Some(AboutMark::of(row, &about.content))
+            }
+            AboutStep::Deleted { .. } => None,
+        };
+        let connects = after.map_or(before > 0, |about| about.row.revision == before + 1);
+        member.about = after;
+        if !connects {
+            let name = step.type_name();
+            self.findings.note(|| format!("log: record {seq}: {name} follows revision {before}"));
         }
     }
 }

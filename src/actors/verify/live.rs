@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::VerifyError;
-use super::base::{LoadError, Shelf};
-use super::model::{Edges, FactsMark, Item, Member};
+use super::base::{LoadError, Parts, Shelf};
+use super::model::{AboutMark, Edges, FactsMark, Item, Member};
 use crate::actors::handle::SiteHandle;
 use crate::actors::site::Inspect;
 use crate::core::graph::{Delta, Paged};
@@ -100,7 +100,7 @@ pub fn whole_members(
     let slot = block.current_slot.map(slot_of);
     let mut members = Vec::with_capacity(block.entries.len());
     for (ordinal, inspected) in (first..).zip(block.entries) {
-        let InspectedMember { resident, facts, graph } = inspected;
+        let InspectedMember { resident, facts, graph, about } = inspected;
         let lost = || LoadError::Missing { what: format!("a part of member {}", resident.id) };
         let facts = match facts {
             Some(facts) => FactsMark::of(&facts, resident.facts_commit),
@@ -117,7 +117,12 @@ pub fn whole_members(
                 edges
             }
         };
-        members.push((ordinal, Member::stored(&resident, facts, edges)));
+        let about = match about {
+            Some((row, Some(content))) => Some(AboutMark::of(row, &content)),
+            Some((row, None)) => Some(shelf.about(slot.ok_or_else(lost)?, ordinal, row)?),
+            None => None,
+        };
+        members.push((ordinal, Member::stored(&resident, Parts { facts, edges, about })));
     }
     Ok(members)
 }

@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::findings::Findings;
 use super::operations::SeenOperations;
+use crate::core::abouts::AboutRow;
 use crate::core::directory::{email_hash, text_hash};
 use crate::core::graph::{EdgeKind, EdgeOperation, Graph};
 use crate::core::items::ItemOperation;
@@ -36,6 +37,19 @@ pub struct FactsMark {
     pub hash: u128,
 }
 
+/// What is compared of an about: that it is the same one, not what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AboutMark {
+    pub row: AboutRow,
+    pub hash: u128,
+}
+
+impl AboutMark {
+    pub fn of(row: AboutRow, content: &str) -> AboutMark {
+        AboutMark { row, hash: xxh3_128(content.as_bytes()) }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     pub id: MemberId,
@@ -51,6 +65,7 @@ pub struct Member {
     pub member_seq: u64,
     pub graph_commit: u64,
     pub edges: Edges,
+    pub about: Option<AboutMark>,
     /// By key number: public or not, and the count.
     pub counters: BTreeMap<u16, (bool, i64)>,
     /// By badge number: since when.
@@ -213,6 +228,7 @@ impl Member {
             member_seq: 0,
             graph_commit: 0,
             edges: Edges::default(),
+            about: None,
             counters: BTreeMap::new(),
             badges: BTreeMap::new(),
         }

@@ -36,6 +36,7 @@ impl Site {
                 reason: UnassignmentReason::MemberDeleted,
             }
         }));
+        events.extend(self.about_ended(member));
         events.extend(self.reports_ended(id));
         Ok(Decision::new(events, Answering::Done))
     }

@@ -1,6 +1,7 @@
 //! Deciding: looks at the state, changes nothing, answers with events or a refusal. No events means
 //! "already so".
 
+mod abouts;
 mod badges;
 mod counters;
 mod deletion;
@@ -12,12 +13,14 @@ mod reports;
 
 use std::sync::Arc;
 
+use self::abouts::AboutUpdate;
+pub(super) use self::abouts::about_not_found;
 pub(super) use self::counters::Increase;
 use self::counters::{Increment, SetCounter};
 use self::endpoints::Rotation;
 use self::members::slug_of;
-use self::refuse::{forbidden, need};
-pub(super) use self::refuse::{item_not_found, member_not_found};
+use self::refuse::forbidden;
+pub(super) use self::refuse::{item_not_found, member_not_found, need};
 use super::badges::BadgeNumber;
 use super::entries::GraphView;
 use super::items::Item;
@@ -49,6 +52,7 @@ pub(super) enum Answering {
     Assignment { member: u32, badge: BadgeNumber },
     Endpoint(EndpointId),
     Report(Arc<MemberReport>),
+    About(u32),
 }
 
 impl Decision {
@@ -107,6 +111,14 @@ impl Site {
             Command::DeleteMember { member, content_assignee } => {
                 self.decide_delete_member(*member, *content_assignee)
             }
+            Command::CreateAbout { member, content } => {
+                self.decide_create_about(*member, content, now)
+            }
+            Command::UpdateAbout { about, by, revision, content } => {
+                let (about, by, revision) = (*about, *by, *revision);
+                self.decide_update_about(AboutUpdate { about, by, revision, content })
+            }
+            Command::DeleteAbout { about, by } => self.decide_delete_about(*about, *by),
             Command::ReportMember(new) => self.decide_report_member(new, now),
             Command::DeleteReports { member } => self.decide_delete_reports(*member),
             Command::ReviewReports { member } => self.decide_review_reports(*member),

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import {
-  badgeAssignments, badges, badgesV2, memberFollowers, memberReport, members,
+  badgeAssignments, badges, badgesV2, memberFollowers, memberReport, members, membersAbout,
 } from '@wix/members';
 import { AppStrategy, createClient } from '@wix/sdk';
 import Ajv2020 from 'ajv/dist/2020.js';
@@ -173,7 +173,7 @@ test('cloudevents reads every example and a live delivery', async () => {
 /** Every wire type that the catalogue names, with what registers its handler. */
 function handlers(client, seen) {
   const note = (type) => (event) => { seen.push({ type, event }); };
-  const { members: m, memberFollowers: f, memberReport: r } = client;
+  const { members: m, memberFollowers: f, memberReport: r, membersAbout: t } = client;
   const { badges: b3, badgesV2: b4, badgeAssignments: a } = client;
   return {
     'wix.members.v1.member_created': () => m.onMemberCreated(note('created')),
@@ -185,6 +185,9 @@ function handlers(client, seen) {
       r.onMemberReportReportedMemberCreated(note('action')),
     'wix.members.v1.member_report_reported_member_deleted': () =>
       r.onMemberReportReportedMemberDeleted(note('action')),
+    'wix.members.about.v2.member_about_created': () => t.onMemberAboutCreated(note('created')),
+    'wix.members.about.v2.member_about_updated': () => t.onMemberAboutUpdated(note('updated')),
+    'wix.members.about.v2.member_about_deleted': () => t.onMemberAboutDeleted(note('deleted')),
     'wix.members.v3.follow_member_followed': () => f.onFollowMemberFollowed(note('action')),
     'wix.members.v3.follow_member_unfollowed': () => f.onFollowMemberUnfollowed(note('action')),
     'wix.badges.v4.badge_created': () => b4.onBadgeCreated(note('created')),
@@ -206,7 +209,9 @@ test('the SDK processes the token of every event that the wire has a name for', 
   const endpoint = await endpointFor(receiver, settings);
   const keys = await call(url, 'GET', `/v1/apps/${appId}/webhook-keys`);
   const client = createClient({
-    modules: { members, memberFollowers, memberReport, badges, badgesV2, badgeAssignments },
+    modules: {
+      members, memberFollowers, memberReport, membersAbout, badges, badgesV2, badgeAssignments,
+    },
     auth: AppStrategy({ appId, appSecret: 'unused', publicKey: keys.publicKeyPem }),
   });
   const seen = [];

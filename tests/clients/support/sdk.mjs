@@ -3,13 +3,15 @@
 import assert from 'node:assert/strict';
 
 import {
-  badgeAssignments, badgesV2, memberFollowers, memberReport, members,
+  badgeAssignments, badgesV2, memberFollowers, memberReport, members, membersAbout,
 } from '@wix/members';
 import { ApiKeyStrategy, createClient } from '@wix/sdk';
 
 import { ownerKey } from './api.mjs';
 
-const modules = { members, memberFollowers, memberReport, badgesV2, badgeAssignments };
+const modules = {
+  members, memberFollowers, memberReport, membersAbout, badgesV2, badgeAssignments,
+};
 
 export const owner = createClient({
   modules,

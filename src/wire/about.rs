@@ -1,0 +1,48 @@
+//! What a member tells about itself, as the wire has it.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::domain::about::{About, AboutStep};
+use crate::domain::{AboutId, MemberId};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AboutBody {
+    id: AboutId,
+    /// A number as text, as the wire has it.
+    revision: String,
+    member_id: MemberId,
+    /// As it was sent. `None` where what is stored is no JSON, which the doors do not let in.
+    content: Option<Box<RawValue>>,
+}
+
+impl From<&About> for AboutBody {
+    fn from(about: &About) -> AboutBody {
+        AboutBody {
+            id: about.id,
+            revision: about.revision.to_string(),
+            member_id: about.member,
+            content: RawValue::from_string(about.content.to_string()).ok(),
+        }
+    }
+}
+
+/// What an event of an about says.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum AboutData {
+    #[serde(rename_all = "camelCase")]
+    Written { member_about: AboutBody },
+    #[serde(rename_all = "camelCase")]
+    Deleted { member_about_id: AboutId },
+}
+
+pub fn about_data(step: &AboutStep) -> AboutData {
+    match step {
+        AboutStep::Created(about) | AboutStep::Updated(about) => {
+            AboutData::Written { member_about: AboutBody::from(&**about) }
+        }
+        AboutStep::Deleted { about, .. } => AboutData::Deleted { member_about_id: *about },
+    }
+}
