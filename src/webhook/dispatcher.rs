@@ -13,14 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use futures_util::stream;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::mpsc;
 
 use super::attempt::{Attempting, Ended, Fate, attempt};
+use super::board::{Heard, Reader};
 use super::bounds::{Place, SiteBounds, Taken};
 use super::client::Connection;
 use super::port::{EventBody, PortError, Ports};
-use super::receiver::Receiver;
 use crate::core::delivery::{
     Attempt, AttemptLog, Delivery, DisableReason, Due, Jitter, Phase, Progress, Skipped, Wanted,
 };
@@ -44,29 +43,24 @@ pub struct Idle {
 }
 
 /// What a dispatcher is started with.
-pub struct Start {
+pub(super) struct Start {
     pub ports: Arc<Ports>,
     /// The site's own share of what all deliveries take up.
     pub bounds: Arc<SiteBounds>,
     pub progress: Progress,
     pub attempts: AttemptLog,
-    /// The newest of it counts for every try.
-    pub receiver: watch::Receiver<Arc<Receiver>>,
-    /// There is something to read up to and with this seq. A flag, not a queue.
-    pub wanted: watch::Receiver<u64>,
+    /// The endpoint, and how far there is something to read.
+    pub told: Reader,
     pub idle: mpsc::Sender<Idle>,
-    /// Dropped when the dispatcher is gone.
-    pub running: oneshot::Sender<()>,
 }
 
 pub struct Dispatcher {
     endpoint: EndpointId,
     ports: Arc<Ports>,
     bounds: Arc<SiteBounds>,
-    receiver: watch::Receiver<Arc<Receiver>>,
-    wanted: watch::Receiver<u64>,
+    /// The newest of it counts for every try.
+    told: Reader,
     idle: mpsc::Sender<Idle>,
-    _running: oneshot::Sender<()>,
     delivery: Delivery,
     /// Chosen, and waiting for places.
     ready: VecDeque<Due>,
@@ -119,9 +113,9 @@ enum Ending {
 }
 
 impl Dispatcher {
-    pub fn new(start: Start) -> Dispatcher {
+    pub(super) fn new(start: Start) -> Dispatcher {
         let mut delivery = Delivery::new(start.ports.settings.clone(), start.progress);
-        let receiver = start.receiver.borrow().clone();
+        let receiver = start.told.receiver();
         delivery.obey(receiver.wishes());
         Dispatcher {
             endpoint: receiver.id,
@@ -129,10 +123,8 @@ impl Dispatcher {
             format: receiver.format.clone(),
             ports: start.ports,
             bounds: start.bounds,
-            receiver: start.receiver,
-            wanted: start.wanted,
+            told: start.told,
             idle: start.idle,
-            _running: start.running,
             ready: VecDeque::new(),
             asking: Busy::No,
             flights: Flights::default(),
@@ -190,10 +182,7 @@ impl Dispatcher {
 
     /// The endpoint as its owner wants it now.
     fn obey(&mut self) {
-        if !self.receiver.has_changed().unwrap_or(false) {
-            return;
-        }
-        let receiver = self.receiver.borrow_and_update();
+        let Some(receiver) = self.told.take_renewed() else { return };
         self.delivery.obey(receiver.wishes());
         if receiver.format != self.format {
             self.format = receiver.format.clone();
@@ -220,7 +209,7 @@ impl Dispatcher {
     }
 
     fn tell_lag(&mut self) {
-        let lag = self.wanted.borrow().saturating_sub(self.delivery.cursor());
+        let lag = self.told.wanted().saturating_sub(self.delivery.cursor());
         metrics::gauge!("webhook_lag_events").increment(lag as f64 - self.lag_told as f64);
         self.lag_told = lag;
     }
@@ -270,8 +259,8 @@ impl Dispatcher {
     }
 
     fn is_idle(&self) -> bool {
-        let caught_up = self.delivery.cursor() >= *self.wanted.borrow();
-        let is_replaying = !self.receiver.borrow().replays.is_empty();
+        let caught_up = self.delivery.cursor() >= self.told.wanted();
+        let is_replaying = !self.told.receiver().replays.is_empty();
         let all_stored = self.storing == Busy::No && self.all_is_told();
         caught_up && self.delivery.is_idle() && all_stored && !is_replaying
     }
@@ -303,33 +292,16 @@ impl Dispatcher {
     }
 }
 
-/// Something new is wanted.
-struct Woken;
-
 impl Actor for Dispatcher {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        let wanted = stream::unfold(self.wanted.clone(), |mut wanted| async move {
-            wanted.changed().await.ok().map(|()| (Woken, wanted))
-        });
-        ctx.add_stream(Box::pin(wanted));
         ctx.spawn(Landing);
         self.turn(ctx);
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
         metrics::gauge!("webhook_lag_events").decrement(self.lag_told as f64);
-    }
-}
-
-/// The site lets go of the other end when the endpoint is no more, which ends the dispatcher.
-impl StreamHandler<Woken> for Dispatcher {
-    fn handle(&mut self, _: Woken, ctx: &mut Context<Self>) {
-        // A change of the endpoint may begin a replay.
-        if self.starved || self.receiver.has_changed().unwrap_or(false) {
-            self.turn(ctx);
-        }
     }
 }
 

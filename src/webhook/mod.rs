@@ -4,6 +4,7 @@
 pub mod app_key;
 mod attempt;
 mod batch;
+mod board;
 pub mod bounds;
 pub mod client;
 mod condition;

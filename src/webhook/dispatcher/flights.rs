@@ -27,7 +27,8 @@ impl Flights {
     }
 }
 
-/// Starts deliveries and takes what became of them, for as long as the dispatcher lives.
+/// Hears what the site tells, starts deliveries and takes what became of them, for as long as the
+/// dispatcher lives.
 pub(super) struct Landing;
 
 impl ActorFuture<Dispatcher> for Landing {
@@ -39,8 +40,17 @@ impl ActorFuture<Dispatcher> for Landing {
         ctx: &mut Context<Dispatcher>,
         task: &mut task::Context<'_>,
     ) -> Poll<()> {
-        dispatcher.flights.waker = Some(task.waker().clone());
-        let mut news = false;
+        // What is started by a turn in here needs no call.
+        let waker = dispatcher.flights.waker.take();
+        let mut news = match dispatcher.told.hear(task) {
+            Heard::End => {
+                ctx.stop();
+                return Poll::Ready(());
+            }
+            // A change of the endpoint may begin a replay.
+            Heard::News => dispatcher.starved || dispatcher.told.is_renewed(),
+            Heard::Nothing => false,
+        };
         loop {
             match dispatcher.flights.going.poll_next_unpin(task) {
                 Poll::Ready(Some(ended)) => {
@@ -52,8 +62,11 @@ impl ActorFuture<Dispatcher> for Landing {
                     dispatcher.turn(ctx);
                     news = false;
                 }
-                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) | Poll::Pending => break,
             }
         }
+        let waker = waker.filter(|waker| waker.will_wake(task.waker()));
+        dispatcher.flights.waker = waker.or_else(|| Some(task.waker().clone()));
+        Poll::Pending
     }
 }

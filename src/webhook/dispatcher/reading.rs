@@ -4,7 +4,7 @@ use super::*;
 
 impl Dispatcher {
     pub(super) fn read(&mut self, after: u64, ctx: &mut Context<Self>) {
-        self.starved = after >= *self.wanted.borrow();
+        self.starved = after >= self.told.wanted();
         if self.starved || self.reading == Busy::Yes {
             return;
         }
@@ -51,7 +51,7 @@ impl Dispatcher {
         if let Some(first) = records.first() {
             self.skip_to(first.seq, now, ctx);
         }
-        let receiver = self.receiver.borrow().clone();
+        let receiver = self.told.receiver();
         let (mut wanted, mut through, mut bytes) = (Vec::new(), 0, 0);
         for record in records {
             if receiver.gathers(record) {

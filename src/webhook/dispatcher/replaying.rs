@@ -25,7 +25,7 @@ impl Dispatcher {
         if !may || !self.delivery.has_room_for_replay() {
             return;
         }
-        let receiver = self.receiver.borrow().clone();
+        let receiver = self.told.receiver();
         self.replays_ended.retain(|id| receiver.replays.iter().any(|job| job.id == *id));
         let is_open = |job: &&ReplayJob| !self.replays_ended.contains(&job.id);
         let Some(job) = receiver.replays.iter().find(is_open) else { return };
@@ -91,7 +91,7 @@ impl Dispatcher {
             }
         };
         self.replaying = Busy::No;
-        let receiver = self.receiver.borrow().clone();
+        let receiver = self.told.receiver();
         let body_of = self.ports.body_of.clone();
         let within = records.iter().take_while(|record| record.seq <= stretch.last_seq);
         // What it has not come to yet is delivered anyway.

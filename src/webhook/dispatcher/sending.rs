@@ -39,7 +39,7 @@ impl Dispatcher {
         let attempting = Attempting {
             ports: self.ports.clone(),
             place,
-            receiver: self.receiver.borrow().clone(),
+            receiver: self.told.receiver(),
             seq: due.seq,
             batch_from: self.delivery.batch_from(due.seq),
             body: self.bodies.get(&due.seq).cloned(),

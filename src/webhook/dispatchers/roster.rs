@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use futures_util::future::join_all;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::mpsc;
 
 use crate::core::delivery::{AttemptLog, Progress};
+use crate::core::event_pattern::EventFilter;
 use crate::domain::EndpointId;
 use crate::domain::event::{Endpoint, Event};
+use crate::webhook::board::{Board, board};
 use crate::webhook::bounds::SiteBounds;
 use crate::webhook::dispatcher::{Dispatcher, Drain, Idle, Start};
 use crate::webhook::gathered::Gathered;
@@ -29,9 +31,10 @@ pub(super) struct Roster {
 
 struct Entry {
     endpoint: Arc<Endpoint>,
-    receiver: watch::Sender<Arc<Receiver>>,
+    /// Which events it takes.
+    filter: EventFilter,
     /// The newest seq that there is a reason to read to.
-    wanted: watch::Sender<u64>,
+    wanted: u64,
     running: Option<Running>,
     /// Without a dispatcher: everything that was wanted so far is done.
     rested: bool,
@@ -63,8 +66,8 @@ impl<'a> News<'a> {
 
 struct Running {
     dispatcher: Addr<Dispatcher>,
-    /// Ends when the actor is gone.
-    gone: oneshot::Receiver<()>,
+    /// Letting go of it ends the dispatcher.
+    board: Board,
 }
 
 impl Running {
@@ -73,6 +76,23 @@ impl Running {
         if self.dispatcher.send(Drain).await.is_err() {
             tracing::debug!("a dispatcher had ended before it was told to");
         }
+    }
+
+    /// At once, whatever is on its way.
+    async fn end(self) {
+        self.board.let_go().await;
+    }
+}
+
+impl Entry {
+    /// There is a reason to read to `seq`; whether that is news.
+    fn want(&mut self, seq: u64) -> bool {
+        let is_news = self.wanted < seq;
+        self.wanted = self.wanted.max(seq);
+        if let Some(running) = &self.running {
+            running.board.want(seq);
+        }
+        is_news
     }
 }
 
@@ -107,12 +127,7 @@ impl Roster {
     /// Records up to `seq` were not looked at one by one: the endpoint has to do so itself.
     async fn read_to(&mut self, id: EndpointId, seq: u64) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        let raised = entry.wanted.send_if_modified(|wanted| {
-            let behind = *wanted < seq;
-            *wanted = seq.max(*wanted);
-            behind
-        });
-        if raised && entry.rested && entry.endpoint.disabled.is_none() {
+        if entry.want(seq) && entry.rested && entry.endpoint.disabled.is_none() {
             entry.rested = false;
             self.start(id, 0).await;
         }
@@ -140,7 +155,7 @@ impl Roster {
         self.takers.clear();
         let id = endpoint.id;
         let receiver = match Receiver::open(&endpoint, &self.ports.vault) {
-            Ok(receiver) => Arc::new(receiver),
+            Ok(receiver) => receiver,
             Err(error) => {
                 tracing::error!(endpoint = %id, "endpoint {id} cannot be delivered to: {error}");
                 return;
@@ -148,23 +163,25 @@ impl Roster {
         };
         let entry = self.entries.entry(id).or_insert_with(|| Entry {
             endpoint: endpoint.clone(),
-            receiver: watch::Sender::new(receiver.clone()),
-            wanted: watch::Sender::new(seq.max(endpoint.after_seq)),
+            filter: EventFilter::default(),
+            wanted: seq.max(endpoint.after_seq),
             running: None,
             rested: false,
         });
         if entry.endpoint.disabled.is_some() && endpoint.disabled.is_none() {
             // Nobody was woken meanwhile: all of it is to be looked at.
             entry.rested = false;
-            entry.wanted.send_modify(|wanted| *wanted = seq.max(*wanted));
+            entry.want(seq);
         }
         entry.rested &= endpoint.settings.replays.is_empty();
         entry.endpoint = endpoint;
-        entry.receiver.send_replace(receiver);
+        entry.filter = receiver.filter.clone();
         // What comes while it is disabled waits for it.
         entry.rested &= entry.endpoint.disabled.is_none();
         // Whoever runs looks at it at once.
-        entry.wanted.send_modify(|_| ());
+        if let Some(running) = &entry.running {
+            running.board.renew(Arc::new(receiver));
+        }
         match (&entry.endpoint.disabled, &entry.running) {
             (Some(_), Some(running)) => running.drain().await,
             // One that rests has no work; it is woken when it has.
@@ -176,10 +193,8 @@ impl Roster {
     async fn remove(&mut self, id: EndpointId) {
         self.takers.clear();
         let Some(entry) = self.entries.remove(&id) else { return };
-        // Letting go of the channel ends the dispatcher.
-        drop(entry.wanted);
         if let Some(running) = entry.running {
-            ended(running).await;
+            running.end().await;
         }
         if let Err(error) = self.ports.progress.store(vec![(id, None)]).await {
             tracing::warn!(endpoint = %id, "progress of endpoint {id} stays behind: {error}");
@@ -193,15 +208,11 @@ impl Roster {
     pub(super) async fn wake(&mut self, news: News<'_>) {
         for Kind { first, first_seq, last_seq } in news.kinds {
             for id in self.takers_of(first) {
-                let Some(entry) = self.entries.get(&id) else { continue };
+                let Some(entry) = self.entries.get_mut(&id) else { continue };
                 if last_seq <= entry.endpoint.after_seq {
                     continue;
                 }
-                entry.wanted.send_if_modified(|wanted| {
-                    let behind = *wanted < last_seq;
-                    *wanted = last_seq.max(*wanted);
-                    behind
-                });
+                entry.want(last_seq);
                 if entry.running.is_none() && entry.rested {
                     self.start(id, first_seq - 1).await;
                 }
@@ -213,9 +224,7 @@ impl Roster {
         if let Some(takers) = self.takers.get(event.type_name()) {
             return takers.clone();
         }
-        let takes = |entry: &&Entry| {
-            entry.endpoint.disabled.is_none() && entry.receiver.borrow().filter.takes(event)
-        };
+        let takes = |entry: &&Entry| entry.endpoint.disabled.is_none() && entry.filter.takes(event);
         let takers: Vec<EndpointId> =
             self.entries.values().filter(takes).map(|entry| entry.endpoint.id).collect();
         self.takers.insert(event.type_name(), takers.clone());
@@ -242,7 +251,7 @@ impl Roster {
             progress.cursor = progress.cursor.max(looked_through);
         }
         let is_replaying = !entry.endpoint.settings.replays.is_empty();
-        let caught_up = progress.cursor >= *entry.wanted.borrow();
+        let caught_up = progress.cursor >= entry.wanted;
         entry.rested = caught_up && is_clear(&progress) && !is_replaying;
         if entry.rested {
             return;
@@ -254,30 +263,34 @@ impl Roster {
                 AttemptLog::going_on(None)
             }
         };
-        let (running, gone) = oneshot::channel();
+        let receiver = match Receiver::open(&entry.endpoint, &self.ports.vault) {
+            Ok(receiver) => Arc::new(receiver),
+            Err(error) => {
+                return tracing::error!(endpoint = %id, "endpoint {id} does not start: {error}");
+            }
+        };
+        let (board, told) = board(receiver, entry.wanted);
         let dispatcher = Dispatcher::new(Start {
             ports: self.ports.clone(),
             bounds: self.bounds.clone(),
             progress,
             attempts,
-            receiver: entry.receiver.subscribe(),
-            wanted: entry.wanted.subscribe(),
+            told,
             idle: self.idle.clone(),
-            running,
         });
-        entry.running = Some(Running { dispatcher: dispatcher.start(), gone });
+        entry.running = Some(Running { dispatcher: dispatcher.start(), board });
     }
 
     /// Lets an idle dispatcher go, unless something was wanted meanwhile.
     pub(super) async fn let_go(&mut self, idle: Idle) {
         let Some(entry) = self.entries.get_mut(&idle.endpoint) else { return };
         let is_replaying = !entry.endpoint.settings.replays.is_empty();
-        if idle.cursor < *entry.wanted.borrow() || is_replaying {
+        if idle.cursor < entry.wanted || is_replaying {
             return;
         }
         if let Some(running) = entry.running.take() {
             running.drain().await;
-            ended(running).await;
+            running.board.ended().await;
             entry.rested = true;
         }
     }
@@ -328,7 +341,7 @@ impl Roster {
         let running: Vec<Running> =
             self.entries.values_mut().filter_map(|entry| entry.running.take()).collect();
         join_all(running.iter().map(Running::drain)).await;
-        join_all(running.into_iter().map(ended)).await;
+        join_all(running.iter().map(|running| running.board.ended())).await;
     }
 }
 
@@ -339,9 +352,4 @@ fn is_clear(progress: &Progress) -> bool {
     let has_batches = progress.gathering.is_some() || !progress.batches.is_empty();
     let has_set_aside = !progress.parked.is_empty() || !progress.done_above.is_empty();
     !has_set_aside && !is_held && !is_replaying && !has_batches
-}
-
-/// The sender is only ever dropped, never used: an error is the end that is waited for.
-async fn ended(running: Running) {
-    drop(running.gone.await);
 }
