@@ -132,7 +132,7 @@ pub fn body_of(source: EventSource) -> BodyOf {
                 (Bytes::from(claims.to_string()), "text/plain; charset=utf-8")
             }
         };
-        Some(EventBody { id: event_id(source, record.seq), bytes, media_type })
+        Some(EventBody { id: event_id(source, record.seq).into(), bytes, media_type })
     })
 }
 
@@ -146,7 +146,7 @@ pub fn batch_of(source: EventSource) -> BatchOf {
             }
             PayloadFormat::Jwt { .. } => return None,
         };
-        Some(EventBody { id: batch_id(seqs, source), bytes, media_type })
+        Some(EventBody { id: batch_id(seqs, source).into(), bytes, media_type })
     })
 }
 

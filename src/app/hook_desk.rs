@@ -270,7 +270,7 @@ impl HookDesk {
         let Some(body) = body else { return Ok(None) };
         let event_id = body.id.clone();
         let tried = try_once(&self.client, &receiver, body, now).await;
-        Ok(Some(told(event_id, event_type, tried)))
+        Ok(Some(told(event_id.to_string(), event_type, tried)))
     }
 }
 

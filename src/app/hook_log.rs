@@ -107,7 +107,7 @@ impl HookDesk {
         let Some(body) = receiver.body(&record, &body_of) else { return Ok(None) };
         let (event_id, event_type) = (body.id.clone(), record.event.type_name().to_owned());
         let tried = try_once(&self.client, &receiver, body, self.clock.now()).await;
-        Ok(Some(told(event_id, event_type, tried)))
+        Ok(Some(told(event_id.to_string(), event_type, tried)))
     }
 }
 

@@ -356,6 +356,9 @@ pub const WEBHOOK_IN_FLIGHT_UNWELL_PER_SITE_MAX: usize = WEBHOOK_IN_FLIGHT_PER_S
 /// Bytes of bodies that wait in memory, of the whole process and of one site.
 pub const WEBHOOK_BODIES_BYTES_MAX: usize = 64 * 1_024 * 1_024;
 pub const WEBHOOK_BODIES_BYTES_PER_SITE_MAX: usize = 16 * 1_024 * 1_024;
+/// Bodies of each form that a site keeps for all of its endpoints, and the largest of them.
+pub const WEBHOOK_BODIES_SHARED: usize = 256;
+pub const WEBHOOK_BODY_SHARED_BYTES_MAX: usize = 2_048;
 /// Room for bodies that a dispatcher stands in line for before it reads a page.
 pub const WEBHOOK_PAGE_ROOM_BYTES: usize = 16 * 1_024;
 /// Connections that are kept open between deliveries, of the whole process and of one site.

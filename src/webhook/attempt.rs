@@ -98,7 +98,7 @@ pub(super) fn signed(receiver: &Receiver, body: EventBody, time: Timestamp) -> P
     let signature = sign(message, &receiver.secrets(time));
     Post {
         target: receiver.target.clone(),
-        id: body.id,
+        id: String::from(&*body.id),
         time,
         signature,
         media_type: body.media_type,

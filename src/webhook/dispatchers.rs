@@ -11,6 +11,7 @@ use actix::prelude::*;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::bodies;
 use super::dispatcher::{Dispatcher, DispatcherState, Idle, Observe};
 use super::pages::Pages;
 use super::port::{PortError, Ports};
@@ -35,6 +36,7 @@ impl Dispatchers {
     /// Starts on the current arbiter. Signing and TLS are work: give them an arbiter of their own.
     pub fn start(mut ports: Ports) -> Dispatchers {
         ports.records = Arc::new(Pages::over(ports.records, ports.bounds.pages.clone()));
+        ports.body_of = bodies::shared(ports.body_of);
         let (calls, called) = mpsc::channel(limits::WEBHOOK_CALLS_MAX);
         let (idle, told_idle) = mpsc::channel(limits::WEBHOOK_CALLS_MAX);
         let following = Following {

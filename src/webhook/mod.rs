@@ -5,6 +5,7 @@ pub mod app_key;
 mod attempt;
 mod batch;
 mod board;
+mod bodies;
 pub mod bounds;
 pub mod client;
 mod condition;

@@ -79,7 +79,7 @@ pub trait EndpointSource: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventBody {
     /// The same for every try and every receiver; never holds a dot.
-    pub id: String,
+    pub id: Arc<str>,
     /// UTF-8, the same bytes for every try.
     pub bytes: Bytes,
     pub media_type: &'static str,

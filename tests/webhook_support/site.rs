@@ -284,7 +284,7 @@ pub fn body_of(record: &Record) -> EventBody {
     let kind = record.event.type_name();
     let json = format!("{{\"type\":\"{kind}\",\"seq\":{}}}", record.seq);
     let (id, bytes) = (format!("evt_{}", record.seq), Bytes::from(json));
-    EventBody { id, bytes, media_type: "application/json" }
+    EventBody { id: id.into(), bytes, media_type: "application/json" }
 }
 
 pub fn batch_of(between: &RangeInclusive<u64>, records: &[WrittenRecord]) -> Option<EventBody> {
@@ -293,7 +293,7 @@ pub fn batch_of(between: &RangeInclusive<u64>, records: &[WrittenRecord]) -> Opt
     seqs.first()?;
     let json = format!("{{\"type\":\"counter.batch\",\"seqs\":{seqs:?}}}");
     let (id, bytes) = (format!("evt_{first}-{last}"), Bytes::from(json));
-    Some(EventBody { id, bytes, media_type: "application/json" })
+    Some(EventBody { id: id.into(), bytes, media_type: "application/json" })
 }
 
 /// Waits until the dispatchers are as described, asking again and again.
