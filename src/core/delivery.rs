@@ -168,8 +168,6 @@ struct Slot {
     stage: Stage,
     /// Endpoint faults that this very event met.
     faults: u32,
-    /// Events of one key are sent one after the other.
-    key: Option<u128>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -177,7 +175,6 @@ struct Flight {
     origin: Origin,
     /// Which time the endpoint was tried; faults of an earlier time are not counted again.
     round: u32,
-    key: Option<u128>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -193,6 +190,8 @@ pub struct Delivery {
     cursor: u64,
     read_through: u64,
     slots: BTreeMap<u64, Slot>,
+    /// Keys of these events, where they have one: events of one key are sent one after the other.
+    slot_keys: BTreeMap<u64, u128>,
     parked: BTreeMap<u64, Parked>,
     /// Keys of parked events, where they have one.
     parked_keys: BTreeMap<u64, u128>,
@@ -217,7 +216,7 @@ impl Delivery {
     pub fn new(settings: DeliverySettings, progress: Progress) -> Delivery {
         assert!(settings.window > 0, "a delivery needs a window");
         let above = progress.done_above.into_iter().filter(|seq| *seq > progress.cursor);
-        let done = |seq| (seq, Slot { stage: Stage::Done, faults: 0, key: None });
+        let done = |seq| (seq, Slot { stage: Stage::Done, faults: 0 });
         let pace = Pace::new(settings.rate_per_minute);
         let phase = match progress.next_try_at {
             Some(next_try_at) => Phase::Open { next_try_at },
@@ -228,6 +227,7 @@ impl Delivery {
             cursor: progress.cursor,
             read_through: progress.cursor,
             slots: above.map(done).collect(),
+            slot_keys: BTreeMap::new(),
             parked: progress.parked.into_iter().map(|parked| (parked.seq, parked)).collect(),
             parked_keys: progress.parked_keys.into_iter().collect(),
             flights: BTreeMap::new(),
@@ -344,7 +344,10 @@ impl Delivery {
                 self.gather(seq, now);
                 continue;
             }
-            self.slots.entry(seq).or_insert(Slot { stage: Stage::Waiting, faults: 0, key });
+            self.slots.entry(seq).or_insert_with(|| {
+                self.slot_keys.extend(key.map(|key| (seq, key)));
+                Slot { stage: Stage::Waiting, faults: 0 }
+            });
         }
         self.read_through = self.read_through.max(through);
         self.advance(now);
@@ -448,7 +451,8 @@ impl Delivery {
             if !is_done || *first.key() > self.read_through {
                 break;
             }
-            first.remove();
+            let (seq, _) = first.remove_entry();
+            self.slot_keys.remove(&seq);
         }
         let first = self.slots.first_key_value().map(|(seq, _)| seq - 1);
         let reached = first.map_or(self.read_through, |seq| seq.min(self.read_through));

@@ -102,7 +102,7 @@ impl Delivery {
         let gathering = self.batches.gathering.get_or_insert(fresh);
         gathering.last_seq = seq;
         gathering.events += 1;
-        self.slots.insert(seq, Slot { stage: Stage::Done, faults: 0, key: None });
+        self.slots.insert(seq, Slot { stage: Stage::Done, faults: 0 });
         self.close_batch_if_due(now);
     }
 

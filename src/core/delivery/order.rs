@@ -39,7 +39,7 @@ impl Delivery {
         if !self.keeps_members_in_order() {
             return BTreeSet::new();
         }
-        self.flights.values().filter_map(|flight| flight.key).collect()
+        self.flights.keys().filter_map(|seq| self.key_of(*seq)).collect()
     }
 
     /// Later events of a member whose earlier one was set aside are set aside behind it, so that
@@ -49,13 +49,11 @@ impl Delivery {
             return;
         }
         let held: BTreeSet<u128> = self.parked_keys.values().copied().collect();
-        let is_behind = |slot: &Slot| {
-            slot.stage == Stage::Waiting && slot.key.is_some_and(|key| held.contains(&key))
-        };
+        let behind = self.slots.iter().filter(|(_, slot)| slot.stage == Stage::Waiting);
+        let behind = behind.map(|(seq, _)| (*seq, self.slot_keys.get(seq).copied()));
+        let behind = behind.filter(|(_, key)| key.is_some_and(|key| held.contains(&key)));
         let room = self.settings.parked_max.saturating_sub(self.parked.len());
-        let behind = self.slots.iter().filter(|(_, slot)| is_behind(slot));
-        let behind: Vec<(u64, Option<u128>)> =
-            behind.map(|(seq, slot)| (*seq, slot.key)).take(room).collect();
+        let behind: Vec<(u64, Option<u128>)> = behind.take(room).collect();
         for (seq, key) in behind {
             self.set_stage(seq, Stage::Done);
             self.put_parked(Parked { seq, attempts: 0, next_try_at: now, parked_at: now }, key);
@@ -86,6 +84,11 @@ impl Delivery {
         };
         let resting = self.parked.values().filter(may_go);
         resting.filter(is_first).copied().collect()
+    }
+
+    /// Of an event that is set aside, or above the cursor.
+    pub(super) fn key_of(&self, seq: u64) -> Option<u128> {
+        self.parked_keys.get(&seq).or_else(|| self.slot_keys.get(&seq)).copied()
     }
 
     pub(super) fn put_parked(&mut self, parked: Parked, key: Option<u128>) {

@@ -173,8 +173,7 @@ impl Delivery {
         let faults = self.slots.get(&seq).map_or(0, |slot| slot.faults.saturating_sub(1));
         let fresh = Parked { seq, attempts: faults, next_try_at: now, parked_at: now };
         let mut parked = self.parked.get(&seq).copied().unwrap_or(fresh);
-        let slot_key = self.slots.get(&seq).and_then(|slot| slot.key);
-        let key = self.parked_keys.get(&seq).copied().or(slot_key);
+        let key = self.key_of(seq);
         self.complete(seq);
         // What was set aside before it was ever tried fails for the first time now.
         if parked.attempts == 0 {

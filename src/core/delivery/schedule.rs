@@ -1,6 +1,8 @@
 //! When to try again: the retry waits, their jitter, and what an answer means. No randomness: the
 //! jitter is a value that the caller draws.
 
+use std::sync::Arc;
+
 use crate::domain::limits;
 
 /// A deviation from a planned wait, drawn by the shell.
@@ -28,7 +30,8 @@ impl Jitter {
 /// The waits between the tries of one event, or of one endpoint that is down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    waits_ms: Vec<u64>,
+    /// Shared by all endpoints of a site.
+    waits_ms: Arc<[u64]>,
 }
 
 impl Default for Schedule {
@@ -41,7 +44,7 @@ impl Schedule {
     /// One wait at least: a schedule without any would retry without a pause.
     pub fn new(waits_ms: Vec<u64>) -> Schedule {
         assert!(!waits_ms.is_empty(), "a retry schedule needs a wait");
-        Schedule { waits_ms }
+        Schedule { waits_ms: waits_ms.into() }
     }
 
     /// The wait after so many failed tries; beyond the end it stays at the last one.

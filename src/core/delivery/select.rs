@@ -21,18 +21,10 @@ impl Delivery {
                 self.set_stage(send.seq, Stage::Sent);
             }
             self.pace.note_try(now);
-            let flight = Flight { origin: send.origin, round: self.round, key: self.key_of(send) };
-            self.flights.insert(send.seq, flight);
+            self.flights.insert(send.seq, Flight { origin: send.origin, round: self.round });
             chosen.push(send);
         }
         chosen
-    }
-
-    fn key_of(&self, due: Due) -> Option<u128> {
-        match due.origin {
-            Origin::Fresh => self.slots.get(&due.seq).and_then(|slot| slot.key),
-            Origin::Parked => self.parked_keys.get(&due.seq).copied(),
-        }
     }
 
     /// What was set aside has its share first; beyond it, new events go before.
@@ -62,9 +54,12 @@ impl Delivery {
             Phase::Closed { .. } | Phase::Open { .. } | Phase::Stopped { .. } => None,
         };
         let busy = self.keys_waited_for();
-        let waits = |slot: &Slot| slot.key.is_some_and(|key| busy.contains(&key));
+        let waits = |seq: &u64| {
+            let key = self.slot_keys.get(seq);
+            key.is_some_and(|key| busy.contains(key))
+        };
         let waiting = |(seq, slot): &(&u64, &Slot)| {
-            slot.stage == Stage::Waiting && Some(**seq) != suspect && !waits(slot)
+            slot.stage == Stage::Waiting && Some(**seq) != suspect && !waits(seq)
         };
         let (seq, _) = self.slots.iter().find(waiting)?;
         Some(Due { seq: *seq, origin: Origin::Fresh })
