@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::batch;
 use super::bounds::Place;
 use super::client::{Called, Connection, Post};
+use super::meters::Meters;
 use super::once::snippet;
 use super::port::{EventBody, Ports};
 use super::receiver::Receiver;
@@ -18,6 +19,7 @@ use crate::domain::{Timestamp, limits};
 /// What one try needs.
 pub(super) struct Attempting {
     pub ports: Arc<Ports>,
+    pub meters: Arc<Meters>,
     /// Held until it has ended.
     pub place: Place,
     pub receiver: Arc<Receiver>,
@@ -55,7 +57,8 @@ pub(super) struct Told {
 }
 
 pub(super) async fn attempt(attempting: Attempting) -> Ended {
-    let Attempting { ports, place: _place, receiver, seq, batch_from, body, kept } = attempting;
+    let Attempting { ports, meters, place: _place, receiver, seq, batch_from, body, kept } =
+        attempting;
     let body = match (body, batch_from) {
         (Some(body), _) => Some(body),
         (None, None) => read_again(&ports, &receiver, seq).await,
@@ -67,9 +70,9 @@ pub(super) async fn attempt(attempting: Attempting) -> Ended {
     let (started, at) = (Instant::now(), (ports.clock)());
     let called = ports.client.post(signed(&receiver, body, at), kept).await;
     let result = judge(&called, &receiver, seq);
-    metrics::histogram!("webhook_attempt_seconds").record(started.elapsed().as_secs_f64());
-    metrics::counter!("webhook_attempts_total", "result" => name_of(result)).increment(1);
-    let latency_ms = started.elapsed().as_millis() as u32;
+    let took = started.elapsed();
+    meters.tried(result, took.as_secs_f64());
+    let latency_ms = took.as_millis() as u32;
     let told = told(&called, Told { latency_ms, ..Told::new(at, result) });
     Ended { seq, fate: Fate::Tried(told), connection: called.connection }
 }
@@ -95,7 +98,7 @@ fn told(called: &Called, told: Told) -> Told {
 pub(super) fn signed(receiver: &Receiver, body: EventBody, time: Timestamp) -> Post {
     let message =
         Message { id: &body.id, unix_seconds: time.unix_ms.div_euclid(1_000), body: &body.bytes };
-    let signature = sign(message, &receiver.secrets(time));
+    let signature = sign(message, receiver.secrets(time));
     Post {
         target: receiver.target.clone(),
         id: String::from(&*body.id),
@@ -128,15 +131,5 @@ async fn read_again(ports: &Ports, receiver: &Receiver, seq: u64) -> Option<Even
             Err(error) => tracing::warn!(seq, "record {seq} cannot be read again yet: {error}"),
         }
         sleep(Duration::from_millis(limits::WEBHOOK_PORT_RETRY_MS)).await;
-    }
-}
-
-fn name_of(result: AttemptResult) -> &'static str {
-    match result {
-        AttemptResult::Delivered => "delivered",
-        AttemptResult::EndpointFault => "endpoint_fault",
-        AttemptResult::Throttled { .. } => "throttled",
-        AttemptResult::EventFault => "event_fault",
-        AttemptResult::Gone => "gone",
     }
 }

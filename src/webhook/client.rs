@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
@@ -135,7 +136,7 @@ impl Client {
         deadline: Instant,
     ) -> Result<(Response<Incoming>, Connection), CallFault> {
         if let Some(mut connection) = kept.filter(Connection::is_fresh) {
-            match before(deadline, connection.send(request(post)?)).await {
+            match before(deadline, connection.send(|| request(post))).await {
                 Ok(response) => return Ok((response, connection)),
                 Err(CallFault::Broken) => {}
                 Err(fault) => return Err(fault),
@@ -144,16 +145,17 @@ impl Client {
         // Boxed: most calls never connect, and their future should not be as large as a handshake.
         let connecting = Box::pin(self.connector.connect(&post.target));
         let mut connection = before(deadline, connecting).await?;
-        let response = before(deadline, connection.send(request(post)?)).await?;
+        let response = before(deadline, connection.send(|| request(post))).await?;
         Ok((response, connection))
     }
 }
 
-async fn before<T>(
+/// No `async fn`, which would hold the step twice.
+fn before<T>(
     deadline: Instant,
     step: impl Future<Output = Result<T, CallFault>>,
-) -> Result<T, CallFault> {
-    timeout_at(deadline, step).await.unwrap_or(Err(CallFault::Timeout))
+) -> impl Future<Output = Result<T, CallFault>> {
+    timeout_at(deadline, step).map(|ended| ended.unwrap_or(Err(CallFault::Timeout)))
 }
 
 fn request(post: &Post) -> Result<Request<Full<Bytes>>, CallFault> {

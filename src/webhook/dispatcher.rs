@@ -19,6 +19,7 @@ use super::attempt::{Attempting, Ended, Fate, attempt};
 use super::board::{Heard, Reader};
 use super::bounds::{Place, SiteBounds, Taken};
 use super::client::Connection;
+use super::meters::Meters;
 use super::port::{EventBody, PortError, Ports};
 use crate::core::delivery::{
     Attempt, AttemptLog, Delivery, DisableReason, Due, Jitter, Phase, Progress, Skipped, Wanted,
@@ -47,6 +48,7 @@ pub(super) struct Start {
     pub ports: Arc<Ports>,
     /// The site's own share of what all deliveries take up.
     pub bounds: Arc<SiteBounds>,
+    pub meters: Arc<Meters>,
     pub progress: Progress,
     pub attempts: AttemptLog,
     /// The endpoint, and how far there is something to read.
@@ -58,6 +60,7 @@ pub struct Dispatcher {
     endpoint: EndpointId,
     ports: Arc<Ports>,
     bounds: Arc<SiteBounds>,
+    meters: Arc<Meters>,
     /// The newest of it counts for every try.
     told: Reader,
     idle: mpsc::Sender<Idle>,
@@ -123,6 +126,7 @@ impl Dispatcher {
             format: receiver.format.clone(),
             ports: start.ports,
             bounds: start.bounds,
+            meters: start.meters,
             told: start.told,
             idle: start.idle,
             ready: VecDeque::new(),
@@ -210,7 +214,7 @@ impl Dispatcher {
 
     fn tell_lag(&mut self) {
         let lag = self.told.wanted().saturating_sub(self.delivery.cursor());
-        metrics::gauge!("webhook_lag_events").increment(lag as f64 - self.lag_told as f64);
+        self.meters.lag_changed(self.lag_told, lag);
         self.lag_told = lag;
     }
 }
@@ -301,7 +305,7 @@ impl Actor for Dispatcher {
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
-        metrics::gauge!("webhook_lag_events").decrement(self.lag_told as f64);
+        self.meters.lag_changed(self.lag_told, 0);
     }
 }
 

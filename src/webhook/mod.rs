@@ -13,6 +13,7 @@ pub mod dispatcher;
 pub mod dispatchers;
 mod gathered;
 pub mod guard;
+mod meters;
 pub mod once;
 mod pages;
 pub mod port;

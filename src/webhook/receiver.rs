@@ -58,7 +58,7 @@ pub struct Receiver {
     conditions: Vec<Asked>,
     secret: Secret,
     old_secrets: Vec<(Secret, Timestamp)>,
-    signer: Option<Signer>,
+    signer: Option<Box<Signer>>,
 }
 
 impl Receiver {
@@ -83,16 +83,14 @@ impl Receiver {
             conditions: conditions.ok_or(ReceiverError::Condition)?,
             secret: vault.open(id, &endpoint.sealed_secret)?,
             old_secrets: old_secrets?,
-            signer: signer(endpoint, vault)?,
+            signer: signer(endpoint, vault)?.map(Box::new),
         })
     }
 
     /// What signs now: the secret, and those before it until their time is over.
-    pub fn secrets(&self, now: Timestamp) -> Vec<Secret> {
-        let mut secrets = vec![self.secret.clone()];
-        let old = self.old_secrets.iter().filter(|(_, until)| now < *until);
-        secrets.extend(old.map(|(secret, _)| secret.clone()));
-        secrets
+    pub fn secrets(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
+        let old = self.old_secrets.iter().filter(move |(_, until)| now < *until);
+        std::iter::once(&self.secret).chain(old.map(|(secret, _)| secret))
     }
 
     /// The event as this endpoint gets it; `None` where it does not take it.
@@ -333,8 +331,9 @@ mod tests {
         let after = followed(&before, &rotation).expect("a change");
         assert_eq!(followed(&after, &rotation), None, "told twice changes nothing");
         let receiver = Receiver::open(&after, &vault).expect("good");
-        assert_eq!(receiver.secrets(Timestamp::from_unix_ms(999)), [new.clone(), old]);
-        assert_eq!(receiver.secrets(overlap_until), [new]);
+        let secrets = |now| receiver.secrets(now).collect::<Vec<_>>();
+        assert_eq!(secrets(Timestamp::from_unix_ms(999)), [&new, &old]);
+        assert_eq!(secrets(overlap_until), [&new]);
     }
 
     #[test]

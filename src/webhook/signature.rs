@@ -79,9 +79,10 @@ pub struct Message<'a> {
 }
 
 /// The value of `webhook-signature`: one signature for each secret, separated by one space.
-pub fn sign(message: Message<'_>, secrets: &[Secret]) -> String {
+pub fn sign<'a>(message: Message<'_>, secrets: impl IntoIterator<Item = &'a Secret>) -> String {
     assert!(!message.id.contains('.'), "a webhook id never holds a dot: {}", message.id);
-    let signatures: Vec<String> = secrets.iter().map(|secret| sign_once(message, secret)).collect();
+    let signatures = secrets.into_iter().map(|secret| sign_once(message, secret));
+    let signatures: Vec<String> = signatures.collect();
     signatures.join(" ")
 }
 

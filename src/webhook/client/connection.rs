@@ -73,18 +73,19 @@ impl Connection {
         Some(Connection { sender, opened_at: self.opened_at, driver })
     }
 
+    /// The request is made when it can go, so that nothing holds it while it waits.
     pub(super) async fn send(
         &mut self,
-        request: Request<Full<Bytes>>,
+        request: impl FnOnce() -> Result<Request<Full<Bytes>>, CallFault>,
     ) -> Result<Response<Incoming>, CallFault> {
         let sent = match &mut self.sender {
             Sender::One(sender) => {
                 sender.ready().await.map_err(|_| CallFault::Broken)?;
-                sender.send_request(request).await
+                sender.send_request(request()?).await
             }
             Sender::Many(sender) => {
                 sender.ready().await.map_err(|_| CallFault::Broken)?;
-                sender.send_request(with_authority(request)?).await
+                sender.send_request(with_authority(request()?)?).await
             }
         };
         sent.map_err(|_| CallFault::Broken)

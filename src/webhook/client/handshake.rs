@@ -27,7 +27,7 @@ impl Client {
     pub async fn ask_consent(&self, target: &Target, origin: &str) -> Result<Consent, CallFault> {
         let deadline = Instant::now() + Duration::from_millis(self.total_ms);
         let mut connection = before(deadline, self.connector.connect(target)).await?;
-        let response = before(deadline, connection.send(question(target, origin)?)).await?;
+        let response = before(deadline, connection.send(|| question(target, origin))).await?;
         Ok(read(response.headers(), origin))
     }
 }

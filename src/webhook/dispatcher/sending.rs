@@ -38,6 +38,7 @@ impl Dispatcher {
         let kept = self.kept_connection();
         let attempting = Attempting {
             ports: self.ports.clone(),
+            meters: self.meters.clone(),
             place,
             receiver: self.told.receiver(),
             seq: due.seq,
@@ -75,7 +76,7 @@ impl Dispatcher {
             Fate::Tried(told) => {
                 let (jitter, result) = (Jitter::from_draw(rand::random()), told.result);
                 self.delivery.attempted(Attempt { seq, result, jitter }, now);
-                self.note_attempt(seq, told);
+                self.note_attempt(seq, told, now);
             }
             Fate::Lost => {
                 let endpoint = self.endpoint;

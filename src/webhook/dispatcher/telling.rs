@@ -24,7 +24,7 @@ pub(super) struct Reports {
 /// Attempts.
 impl Dispatcher {
     /// Writes down how one try went. `Told` is of the try, the next time of the machine.
-    pub(super) fn note_attempt(&mut self, seq: u64, told: Told) {
+    pub(super) fn note_attempt(&mut self, seq: u64, told: Told, now: Timestamp) {
         self.last_status = told.status;
         let line = AttemptLine {
             seq,
@@ -36,7 +36,6 @@ impl Dispatcher {
             snippet: told.snippet,
             next_try_at: self.delivery.next_try_of(seq),
         };
-        let now = self.now();
         self.attempts.note(line, now);
     }
 

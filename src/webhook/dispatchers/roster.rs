@@ -15,6 +15,7 @@ use crate::webhook::board::{Board, board};
 use crate::webhook::bounds::SiteBounds;
 use crate::webhook::dispatcher::{Dispatcher, Drain, Idle, Start};
 use crate::webhook::gathered::Gathered;
+use crate::webhook::meters::Meters;
 use crate::webhook::port::{Ports, ProgressEntry};
 use crate::webhook::receiver::{EndpointChange, Receiver, followed};
 
@@ -22,6 +23,7 @@ pub(super) struct Roster {
     ports: Arc<Ports>,
     idle: mpsc::Sender<Idle>,
     bounds: Arc<SiteBounds>,
+    meters: Arc<Meters>,
     entries: BTreeMap<EndpointId, Entry>,
     /// Up to where it is stored that those who rest had nothing to do.
     rest_stored: u64,
@@ -104,6 +106,7 @@ impl Roster {
             ports: Arc::new(ports),
             idle,
             bounds,
+            meters: Arc::new(Meters::new()),
             entries: BTreeMap::new(),
             rest_stored: 0,
             takers: HashMap::new(),
@@ -273,6 +276,7 @@ impl Roster {
         let dispatcher = Dispatcher::new(Start {
             ports: self.ports.clone(),
             bounds: self.bounds.clone(),
+            meters: self.meters.clone(),
             progress,
             attempts,
             told,
