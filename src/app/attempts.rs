@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::sites::OpenSite;
-use crate::core::delivery::{AttemptChunk, AttemptLine, DeadLetter, StoredAttempts};
+use crate::core::delivery::{AttemptChunk, AttemptLine, DeadLetter};
 use crate::domain::limits::{ATTEMPT_CHUNK_LINES, DEAD_LETTERS_MAX};
 use crate::domain::{EndpointId, SiteId};
 use crate::journal::{Journal, JournalError, KeyValues, codec};
-use crate::webhook::port::{AttemptStore, PortError, PortFuture};
+use crate::webhook::port::{AttemptEntry, AttemptStore, PortError, PortFuture};
 
 const ATTEMPTS: &[u8] = b"webhook/attempts/";
 const DEAD_LETTERS: &[u8] = b"webhook/given-up/";
@@ -33,13 +33,8 @@ impl AttemptStore for Shelf {
         })
     }
 
-    fn store(&self, endpoint: EndpointId, attempts: StoredAttempts) -> PortFuture<'_, ()> {
-        let chunks = attempts.chunks.iter();
-        let chunks = chunks
-            .map(|chunk| (numbered(ATTEMPTS, endpoint, chunk.number), Some(codec::encode(chunk))));
-        let gone = attempts.forgotten.iter();
-        let gone = gone.map(|number| (numbered(ATTEMPTS, endpoint, *number), None));
-        let entries: Vec<_> = chunks.chain(gone).collect();
+    fn store(&self, entries: Vec<AttemptEntry>) -> PortFuture<'_, ()> {
+        let entries: Vec<_> = entries.iter().flat_map(stored).collect();
         Box::pin(async move { self.journal.put(Some(self.site), entries).await.map_err(told) })
     }
 
@@ -108,6 +103,15 @@ impl Shelf {
         let prefix = [prefix, endpoint.as_bytes()].concat();
         self.journal.scan(Some(self.site), prefix).await.map_err(told)
     }
+}
+
+/// What one endpoint's attempts are as values.
+fn stored((endpoint, attempts): &AttemptEntry) -> impl Iterator<Item = (Vec<u8>, Option<Vec<u8>>)> {
+    let chunks = attempts.chunks.iter();
+    let chunks = chunks
+        .map(|chunk| (numbered(ATTEMPTS, *endpoint, chunk.number), Some(codec::encode(chunk))));
+    let gone = attempts.forgotten.iter();
+    chunks.chain(gone.map(|number| (numbered(ATTEMPTS, *endpoint, *number), None)))
 }
 
 fn decoded<T: serde::de::DeserializeOwned>(entries: KeyValues) -> Result<Vec<T>, PortError> {
@@ -181,7 +185,7 @@ mod tests {
         for seq in 1..=1_000 {
             log.note(line(seq), Timestamp::from_unix_ms(seq as i64));
             if seq.is_multiple_of(100) {
-                shelf.store(ONE, log.take().expect("lines")).await.expect("stored");
+                shelf.store(vec![(ONE, log.take().expect("lines"))]).await.expect("stored");
                 log = AttemptLog::going_on(shelf.last(ONE).await.expect("a chunk"));
             }
         }

@@ -400,7 +400,8 @@ pub const WEBHOOK_SWEEP_MS: u64 = 5_000;
 pub const WEBHOOK_REST_MS: u64 = 60_000;
 /// On a stop, deliveries on their way are waited for this long.
 pub const WEBHOOK_DRAIN_MS_MAX: u64 = 20_000;
-/// Dispatchers of one site that may wait for their progress to be stored, and go into one write.
+/// Dispatchers of one site that may wait for their progress to be stored, and go into one write;
+/// and as many for their attempts.
 pub const WEBHOOK_PROGRESS_WAITING_MAX: usize = 1_024;
 /// Calls to the dispatchers of one site that may wait.
 pub const WEBHOOK_CALLS_MAX: usize = 256;

@@ -46,11 +46,14 @@ pub trait ProgressStore: Send + Sync {
     fn store(&self, entries: Vec<ProgressEntry>) -> PortFuture<'_, ()>;
 }
 
+/// Attempts of one endpoint.
+pub type AttemptEntry = (EndpointId, StoredAttempts);
+
 /// Where attempts are written down, and what was given up. Losing the newest loses nothing else.
 pub trait AttemptStore: Send + Sync {
     /// The newest chunk.
     fn last(&self, endpoint: EndpointId) -> PortFuture<'_, Option<AttemptChunk>>;
-    fn store(&self, endpoint: EndpointId, attempts: StoredAttempts) -> PortFuture<'_, ()>;
+    fn store(&self, entries: Vec<AttemptEntry>) -> PortFuture<'_, ()>;
     /// Keeps events that were given up, for as long as there is room.
     fn give_up(&self, endpoint: EndpointId, letters: Vec<DeadLetter>) -> PortFuture<'_, ()>;
     /// All of an endpoint that is gone.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use guildhall::core::delivery::{
-    AttemptChunk, AttemptLine, DeadLetter, DeliverySettings, Progress, Schedule, StoredAttempts,
+    AttemptChunk, AttemptLine, DeadLetter, DeliverySettings, Progress, Schedule,
 };
 use guildhall::domain::batch::Touches;
 use guildhall::domain::endpoint::{
@@ -21,8 +21,8 @@ use guildhall::webhook::client::{Client, ClientOptions, Dialer};
 use guildhall::webhook::dispatcher::DispatcherState;
 use guildhall::webhook::dispatchers::Dispatchers;
 use guildhall::webhook::port::{
-    AttemptStore, Clock, EndpointSource, EventBody, Listed, PortError, PortFuture, Ports,
-    ProgressEntry, ProgressStore, RecordSource,
+    AttemptEntry, AttemptStore, Clock, EndpointSource, EventBody, Listed, PortError, PortFuture,
+    Ports, ProgressEntry, ProgressStore, RecordSource,
 };
 use guildhall::webhook::signature::Secret;
 use guildhall::webhook::vault::Vault;
@@ -350,13 +350,15 @@ impl AttemptStore for Site {
         Box::pin(async move { Ok(last) })
     }
 
-    fn store(&self, endpoint: EndpointId, attempts: StoredAttempts) -> PortFuture<'_, ()> {
+    fn store(&self, entries: Vec<AttemptEntry>) -> PortFuture<'_, ()> {
         let mut inner = self.inner.lock().expect("a lock");
-        for chunk in attempts.chunks {
-            inner.attempts.insert((endpoint, chunk.number), chunk);
-        }
-        for number in attempts.forgotten {
-            inner.attempts.remove(&(endpoint, number));
+        for (endpoint, attempts) in entries {
+            for chunk in attempts.chunks {
+                inner.attempts.insert((endpoint, chunk.number), chunk);
+            }
+            for number in attempts.forgotten {
+                inner.attempts.remove(&(endpoint, number));
+            }
         }
         drop(inner);
         self.stores.send_modify(|count| *count += 1);

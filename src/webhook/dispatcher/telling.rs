@@ -49,7 +49,7 @@ impl Dispatcher {
         self.storing_attempts = Busy::Yes;
         let (endpoint, store) = (self.endpoint, self.ports.attempts.clone());
         let stored = async move {
-            if let Err(error) = store.store(endpoint, attempts).await {
+            if let Err(error) = store.store(vec![(endpoint, attempts)]).await {
                 tracing::warn!(%endpoint, "attempts of {endpoint} are not written down: {error}");
             }
         };

@@ -14,7 +14,7 @@ use crate::domain::event::{Endpoint, Event};
 use crate::webhook::board::{Board, board};
 use crate::webhook::bounds::SiteBounds;
 use crate::webhook::dispatcher::{Dispatcher, Drain, Idle, Start};
-use crate::webhook::gathered::Gathered;
+use crate::webhook::gathered::{GatheredAttempts, GatheredProgress};
 use crate::webhook::meters::Meters;
 use crate::webhook::port::{Ports, ProgressEntry};
 use crate::webhook::receiver::{EndpointChange, Receiver, followed};
@@ -100,7 +100,8 @@ impl Entry {
 
 impl Roster {
     pub(super) fn new(mut ports: Ports, idle: mpsc::Sender<Idle>) -> Roster {
-        ports.progress = Arc::new(Gathered::over(ports.progress));
+        ports.progress = Arc::new(GatheredProgress::over(ports.progress));
+        ports.attempts = Arc::new(GatheredAttempts::over(ports.attempts));
         let bounds = Arc::new(SiteBounds::new(&ports.bounds));
         Roster {
             ports: Arc::new(ports),
