@@ -200,8 +200,19 @@ impl ProgressStore for OpenSite {
         let stored = |(endpoint, progress): ProgressEntry| {
             (progress_name(endpoint), progress.as_ref().map(codec::encode))
         };
+        // What a batch holds must not change once it was sent, whatever happens.
+        let holds_batches = |(_, progress): &ProgressEntry| {
+            progress.as_ref().is_none_or(|progress| !progress.batches.is_empty())
+        };
+        let must_be_synced = entries.iter().any(holds_batches);
         let entries = entries.into_iter().map(stored).collect::<Vec<_>>();
-        Box::pin(async move { self.journal.put(Some(self.id()), entries).await.map_err(told) })
+        Box::pin(async move {
+            let stored = match must_be_synced {
+                true => self.journal.put(Some(self.id()), entries),
+                false => self.journal.put_soon(Some(self.id()), entries),
+            };
+            stored.await.map_err(told)
+        })
     }
 }
 

@@ -121,6 +121,15 @@ pub trait Journal: Send + Sync {
         site: Option<SiteId>,
         entries: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     ) -> JournalFuture<'_, Result<(), JournalError>>;
+    /// The same, answered once the end of the process no longer loses it; what a power cut may take
+    /// follows at once.
+    fn put_soon(
+        &self,
+        site: Option<SiteId>,
+        entries: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    ) -> JournalFuture<'_, Result<(), JournalError>> {
+        self.put(site, entries)
+    }
     fn get(
         &self,
         site: Option<SiteId>,

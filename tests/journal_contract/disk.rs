@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
+use futures_util::FutureExt;
 use guildhall::domain::Timestamp;
 use guildhall::journal::embedded::disk::DiskStep;
 use guildhall::journal::{
@@ -83,6 +84,50 @@ fn a_failed_sync_ends_the_process_and_acknowledges_nothing() {
     // A process that somehow lived on would store nothing more.
     assert!(matches!(append(&journal, batch(3..=4)), Appended::Unavailable(_)));
     assert_eq!(run(journal.position(SITE)), Ok(at(2, 2)));
+}
+
+#[test]
+fn what_may_be_synced_later_is_answered_once_it_is_written() {
+    let (gate, directory) = (Arc::new(Mutex::new(())), TempDir::new().expect("a directory"));
+    let passed = gate.clone();
+    let check = move |step| {
+        if step == DiskStep::Sync {
+            drop(passed.lock().expect("a gate"));
+        }
+        Ok(())
+    };
+    let options = EmbeddedOptions { disk_check: Some(Arc::new(check)), ..options() };
+    let journal = Embedded::open(directory.path(), options).expect("journal opens");
+    run(journal.open_site(SITE)).expect("site");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let entry = |value: &str| vec![(b"key".to_vec(), Some(value.as_bytes().to_vec()))];
+    let closed = gate.lock().expect("a gate");
+    runtime.block_on(journal.put_soon(Some(SITE), entry("soon"))).expect("written");
+    assert_eq!(run(journal.get(Some(SITE), b"key".to_vec())), Ok(Some(b"soon".to_vec())));
+    let mut synced = journal.put(Some(SITE), entry("synced"));
+    let waits = runtime.block_on(async { (&mut synced).now_or_never().is_none() });
+    assert!(waits, "the sync before it is not done");
+    drop(closed);
+    runtime.block_on(synced).expect("synced");
+    drop((runtime, journal));
+    let journal = open(directory.path());
+    assert_eq!(run(journal.get(Some(SITE), b"key".to_vec())), Ok(Some(b"synced".to_vec())));
+}
+
+#[test]
+fn a_sync_that_fails_later_ends_the_process_too() {
+    let (disk, directory) = (Disk::default(), TempDir::new().expect("temporary directory"));
+    let journal = Embedded::open(directory.path(), disk.options()).expect("journal opens");
+    run(journal.open_site(SITE)).expect("site");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    disk.fail_next(DiskStep::Sync, io::ErrorKind::Other);
+    let entry = vec![(b"key".to_vec(), Some(b"value".to_vec()))];
+    // It may be answered before the sync fails, or after.
+    let soon = runtime.block_on(journal.put_soon(Some(SITE), entry));
+    drop(runtime);
+    assert!(matches!(soon, Ok(()) | Err(JournalError::Unavailable(_))), "{soon:?}");
+    assert!(!disk.ended.lock().expect("ended").is_empty());
+    assert!(matches!(append(&journal, batch(1..=2)), Appended::Unavailable(_)));
 }
 
 #[test]

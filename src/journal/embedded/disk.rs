@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 
 use metrics::histogram;
@@ -46,6 +46,8 @@ pub struct Rules {
     opening: AtomicBool,
     rewrite_mark: Mutex<RewriteMark>,
     cuts: Mutex<Vec<String>>,
+    /// The log file that was written to last.
+    newest: Mutex<Weak<WatchedHandle>>,
 }
 
 impl Rules {
@@ -56,6 +58,7 @@ impl Rules {
             opening: AtomicBool::new(true),
             rewrite_mark: Mutex::new(mark),
             cuts: Mutex::default(),
+            newest: Mutex::default(),
         }
     }
 
@@ -71,6 +74,12 @@ impl Rules {
 
     pub fn rewrite_mark(&self) -> RewriteMark {
         *lock(&self.rewrite_mark)
+    }
+
+    /// Syncs what was written to the log last. What is in older files is synced when they end.
+    pub fn sync_newest(&self) -> io::Result<()> {
+        let newest = lock(&self.newest).upgrade();
+        newest.map_or(Ok(()), |handle| Handle::sync(&*handle))
     }
 
     pub fn end(&self, reason: &str) {
@@ -105,14 +114,14 @@ pub struct WatchedHandle {
     plain: Arc<PlainHandle>,
     path: PathBuf,
     rules: Arc<Rules>,
-    written_end: Arc<AtomicU64>,
+    written_end: AtomicU64,
 }
 
 pub struct WatchedWriter {
     plain: PlainWriter,
     rules: Arc<Rules>,
     position: u64,
-    written_end: Arc<AtomicU64>,
+    handle: Arc<WatchedHandle>,
 }
 
 impl WatchedFiles {
@@ -121,7 +130,7 @@ impl WatchedFiles {
             plain: Arc::new(plain),
             path: path.to_path_buf(),
             rules: self.rules.clone(),
-            written_end: Arc::default(),
+            written_end: AtomicU64::default(),
         }
     }
 }
@@ -156,7 +165,7 @@ impl FileSystem for WatchedFiles {
             plain: DefaultFileSystem.new_writer(handle.plain.clone())?,
             rules: self.rules.clone(),
             position: 0,
-            written_end: handle.written_end.clone(),
+            handle,
         })
     }
 }
@@ -194,7 +203,10 @@ impl Write for WatchedWriter {
         self.rules.ask(DiskStep::Write)?;
         let written = self.plain.write(bytes)?;
         self.position += written as u64;
-        self.written_end.fetch_max(self.position, Ordering::AcqRel);
+        self.handle.written_end.fetch_max(self.position, Ordering::AcqRel);
+        if torn::rewrite_number(&self.handle.path).is_none() {
+            *lock(&self.rules.newest) = Arc::downgrade(&self.handle);
+        }
         Ok(written)
     }
 

@@ -40,9 +40,13 @@ pub enum WriteFault {
     Unavailable(String),
 }
 
+/// Told between a write and its sync.
+pub type Written = Box<dyn FnOnce() + Send>;
+
 /// Steps of somebody who does not append, waiting for the next sync.
 struct Rider {
     steps: Vec<Step>,
+    written: Option<Written>,
     outcome: Arc<Mutex<Option<Result<(), WriteFault>>>>,
 }
 
@@ -123,10 +127,11 @@ impl Log {
         self.engine.get_used_size()
     }
 
-    /// Stores steps with the next sync, whoever makes it.
-    pub fn ride(&self, steps: Vec<Step>) -> Result<(), WriteFault> {
+    /// Stores steps with the next sync, whoever makes it. `written` is told when only a power cut
+    /// could still take them.
+    pub fn ride(&self, steps: Vec<Step>, written: Option<Written>) -> Result<(), WriteFault> {
         let outcome = Arc::new(Mutex::new(None));
-        lock(&self.riders).push(Rider { steps, outcome: outcome.clone() });
+        lock(&self.riders).push(Rider { steps, written, outcome: outcome.clone() });
         let mut turn = lock(&self.turn);
         // Somebody else's sync may have taken these steps along while this waited for its turn.
         let decided = lock(&outcome).clone();
@@ -144,24 +149,43 @@ impl Log {
     /// One write and one sync of `steps` and of all that rides along. Afterwards it is on disk, or
     /// nothing of it is.
     pub fn write(&self, turn: &mut Turn, steps: Vec<Step>) -> Result<(), WriteFault> {
-        let riders = std::mem::take(&mut *lock(&self.riders));
+        let mut riders = std::mem::take(&mut *lock(&self.riders));
+        // What is appended shows nowhere before it is synced.
+        let written = match steps.is_empty() {
+            true => riders.iter_mut().filter_map(|rider| rider.written.take()).collect(),
+            false => Vec::new(),
+        };
         let ridden = riders.iter().flat_map(|rider| rider.steps.iter().cloned());
         let steps = steps.into_iter().chain(ridden).collect();
-        let outcome = self.write_all(turn, steps);
+        let outcome = self.write_all(turn, steps, written);
         for rider in riders {
             *lock(&rider.outcome) = Some(outcome.clone());
         }
         outcome
     }
 
-    fn write_all(&self, turn: &mut Turn, steps: Vec<Step>) -> Result<(), WriteFault> {
+    /// Nobody else writes before the sync is done: it covers one batch.
+    fn write_all(
+        &self,
+        turn: &mut Turn,
+        steps: Vec<Step>,
+        written: Vec<Written>,
+    ) -> Result<(), WriteFault> {
         if let Some(reason) = &turn.broken {
             return Err(WriteFault::Unavailable(reason.clone()));
         }
         let mut batch = fill(steps).map_err(fault_of_write)?;
         // A failed sync panics inside the engine; nothing else should.
-        let written = panic::catch_unwind(AssertUnwindSafe(|| self.engine.write(&mut batch, true)));
-        match written {
+        let stored = panic::catch_unwind(AssertUnwindSafe(|| {
+            if written.is_empty() {
+                return self.engine.write(&mut batch, true);
+            }
+            let bytes = self.engine.write(&mut batch, false)?;
+            written.into_iter().for_each(|told| told());
+            self.rules.sync_newest().unwrap_or_else(|error| panic!("sync failed: {error}"));
+            Ok(bytes)
+        }));
+        match stored {
             Ok(Ok(_bytes)) => Ok(()),
             Ok(Err(error)) => Err(fault_of_write(error)),
             Err(payload) => {

@@ -19,9 +19,11 @@ use std::time::SystemTime;
 
 use thiserror::Error;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use self::disk::{DiskCheck, EndProcess};
 use self::keeper::Keeper;
+use self::log::Written;
 use self::store::Store;
 use super::writer::EXIT_JOURNAL_FAILED;
 use super::{
@@ -192,7 +194,25 @@ impl Journal for Embedded {
         site: Option<SiteId>,
         entries: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     ) -> JournalFuture<'_, Result<(), JournalError>> {
-        self.work(move |store| store.put(site, entries))
+        self.work(move |store| store.put(site, entries, None))
+    }
+
+    fn put_soon(
+        &self,
+        site: Option<SiteId>,
+        entries: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    ) -> JournalFuture<'_, Result<(), JournalError>> {
+        let (told, written) = oneshot::channel();
+        // Whoever asked may have gone; then nobody wants to know.
+        let tell: Written = Box::new(move || told.send(()).unwrap_or_default());
+        let stored = self.work(move |store| store.put(site, entries, Some(tell)));
+        Box::pin(async move {
+            tokio::select! {
+                biased;
+                stored = stored => stored,
+                Ok(()) = written => Ok(()),
+            }
+        })
     }
 
     fn get(

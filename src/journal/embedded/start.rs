@@ -42,7 +42,7 @@ fn create(log: &Log, directory: &Path) -> Result<u128, OpenError> {
         [(FORMAT_KEY, codec::encode(&FORMAT)), (INCARNATION_KEY, codec::encode(&incarnation))];
     let put =
         |(key, value): (&[u8], Vec<u8>)| Step::Put { group: ROOT_GROUP, key: key.to_vec(), value };
-    let written = log.ride(marks.into_iter().map(put).collect());
+    let written = log.ride(marks.into_iter().map(put).collect(), None);
     written.map_err(|fault| match fault {
         WriteFault::Full => io_fault(directory, io::ErrorKind::StorageFull.into()),
         WriteFault::Unavailable(reason) => io_fault(directory, io::Error::other(reason)),

@@ -11,7 +11,7 @@ use metrics::counter;
 
 use super::disk::Rules;
 use super::layout::{self, Floor, SiteGroups};
-use super::log::{Log, Step, WriteFault};
+use super::log::{Log, Step, WriteFault, Written};
 use super::plan::Plan;
 use super::readers::Readers;
 use super::site::SiteEntries;
@@ -96,7 +96,7 @@ impl Store {
             let entries = SiteEntries::load(&self.log, site, groups)?;
             let stale = entries.stale_entries(&self.log);
             if !stale.is_empty() {
-                self.ride(stale)?;
+                self.ride(stale, None)?;
             }
             self.add_site(site, entries)?;
         }
@@ -149,11 +149,8 @@ impl Store {
         let next = taken.iter().map(|groups| groups.next_free()).max();
         let groups = SiteGroups::at(next.unwrap_or(layout::FIRST_SITE_GROUP));
         let value = codec::encode(&groups);
-        self.ride(vec![Step::Put {
-            group: layout::ROOT_GROUP,
-            key: layout::site_key(site),
-            value,
-        }])?;
+        let (group, key) = (layout::ROOT_GROUP, layout::site_key(site));
+        self.ride(vec![Step::Put { group, key, value }], None)?;
         self.add_site(site, SiteEntries::fresh(site, groups))?;
         self.position(site)
     }
@@ -223,7 +220,7 @@ impl Store {
             self.move_records(&own, &floor)?;
             // Readers turn to the segments before the log forgets.
             own.entries.raise_floor(floor);
-            self.ride(own.entries.trim_steps(&floor))?;
+            self.ride(own.entries.trim_steps(&floor), None)?;
         }
         let retired = own.segments.retire(&self.options.retention, (self.options.clock)());
         own.note_first_seq();
@@ -247,13 +244,14 @@ impl Store {
         &self,
         site: Option<SiteId>,
         entries: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+        written: Option<Written>,
     ) -> Result<(), JournalError> {
         let group = self.values_group(site)?;
         let steps = entries.into_iter().map(|(key, value)| {
             let (key, value) = (layout::caller_key(&key), layout::caller_value(value));
             Step::Put { group, key, value }
         });
-        self.ride(steps.collect())
+        self.ride(steps.collect(), written)
     }
 
     pub fn get(&self, site: Option<SiteId>, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
@@ -297,8 +295,8 @@ impl Store {
         self.log.used_bytes()
     }
 
-    fn ride(&self, steps: Vec<Step>) -> Result<(), JournalError> {
-        self.log.ride(steps).map_err(|fault| match fault {
+    fn ride(&self, steps: Vec<Step>, written: Option<Written>) -> Result<(), JournalError> {
+        self.log.ride(steps, written).map_err(|fault| match fault {
             WriteFault::Full => JournalError::Unavailable("no room on the disk".to_owned()),
             WriteFault::Unavailable(reason) => JournalError::Unavailable(reason),
         })
