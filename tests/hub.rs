@@ -196,6 +196,18 @@ fn an_answer_older_than_what_was_published_is_asked_for_again() {
     assert!(hub.is_empty());
 }
 
+#[test]
+fn a_member_deleted_while_its_channel_opens_does_not_get_in() {
+    let (mut log, mut hub) = (Log::default(), Hub::new(0));
+    let (key, channel) = (SessionKey(1), Channel::Personal(member(0)));
+    hub.subscribe(key, channel, Audience::SelfMember);
+    let early = Opening { seq: log.durable(), recovered: None };
+    log.write(Event::MemberDeleted { member: member(0), content_assignee: None });
+    hub.publish(&log.records);
+    assert_eq!(hub.open(key, channel, early), Opened::Hidden);
+    assert!(hub.is_empty());
+}
+
 /// One reader as a client sees it.
 struct Reader {
     channel: Channel,

@@ -144,7 +144,9 @@ fn a_member_is_in_its_own_channel_from_the_start() {
             => {"id":3,"error":{"code":103,"message":"permission denied"}}
         > {"id":4,"subscribe":{"channel":"#00000000-0000-0000-0000-00000000000b"}}
             => {"id":4,"error":{"code":103,"message":"permission denied"}}
-        > {"id":5,"subscribe":{"channel":"member:ANN"}} => open member:ANN as SelfMember
+        > {"id":5,"unsubscribe":{"channel":"#ANN"}}
+            => {"id":5,"error":{"code":103,"message":"permission denied"}}
+        > {"id":6,"subscribe":{"channel":"member:ANN"}} => open member:ANN as SelfMember
         "##,
     );
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use guildhall::core::visibility::Audience;
+use guildhall::domain::about::{About, AboutStep};
 use guildhall::domain::command::{ItemDetails, ItemKey};
 use guildhall::domain::endpoint::EndpointSettings;
 use guildhall::domain::event::{
@@ -16,8 +17,8 @@ use guildhall::domain::profile::{
     ActivityStatus, Address, Contact, CustomField, Image, PrivacyStatus, Profile, Status,
 };
 use guildhall::domain::{
-    AppId, AssignmentId, BadgeId, EndpointId, Event, ItemOrdinal, MemberId, MemberOrdinal, SiteId,
-    Timestamp,
+    AboutId, AppId, AssignmentId, BadgeId, EndpointId, Event, ItemOrdinal, MemberId, MemberOrdinal,
+    SiteId, Timestamp,
 };
 use guildhall::wire::event::{EventSource, channel_event_json, event_id, event_json};
 use guildhall::wire::member::{Fieldset, member_json};
@@ -180,6 +181,25 @@ fn private_counters_are_for_the_member_and_the_keys() {
     assert_eq!(seen(&counted(false), Audience::Follower), Value::Null);
     assert_eq!(seen(&counted(false), Audience::SelfMember)["data"]["new"], 2);
     assert_eq!(seen(&counted(true), Audience::Public)["data"]["key"], "views");
+}
+
+#[test]
+fn strangers_are_told_of_an_about_but_not_what_it_says() {
+    let about = Arc::new(About {
+        id: AboutId::from_u128(7),
+        member: ANN,
+        revision: 2,
+        content: format!("{{\"nodes\":[\"{SECRET}\"]}}").into(),
+        created_at: Timestamp::from_unix_ms(1),
+    });
+    for step in [AboutStep::Created(about.clone()), AboutStep::Updated(about)] {
+        let event = Event::About { step };
+        let told = seen_in_channel_of(&event, ANN)["data"]["memberAbout"].clone();
+        assert_eq!(told["revision"], "2");
+        assert!(!told.to_string().contains(SECRET), "{told}");
+        assert!(seen(&event, Audience::App).to_string().contains(SECRET));
+        assert!(seen(&event, Audience::SelfMember).to_string().contains(SECRET));
+    }
 }
 
 #[test]

@@ -155,7 +155,16 @@ impl SiteHandle {
     }
 
     pub async fn query(&self, query: Query) -> Result<Answer<View>, CallError> {
-        self.call(|reply| Ask { query, reply }).await
+        self.query_by(None, query).await
+    }
+
+    /// Asked with the token of a member, if there is one: it is answered while the member is here.
+    pub async fn query_by(
+        &self,
+        member: Option<MemberId>,
+        query: Query,
+    ) -> Result<Answer<View>, CallError> {
+        self.call(|reply| Ask { member, query, reply }).await
     }
 
     /// `batch.app` must be set from the caller's credential.

@@ -15,8 +15,8 @@ use crate::core::parts::PartKey;
 use crate::core::query::{Outcome, Query, View};
 use crate::core::turn::Step;
 use crate::core::views::Look;
-use crate::domain::Command;
 use crate::domain::limits::{CHECKPOINT_LAG_FACTOR_MAX, LOADS_AT_ONCE_MAX, PAGE_IN_ROUNDS_MAX};
+use crate::domain::{Command, MemberId, Refusal};
 use crate::journal::Journal;
 use crate::snapshot::values::slot_of;
 
@@ -119,6 +119,17 @@ impl Shared {
             let shared = self.clone();
             actix_rt::spawn(async move { shared.query_with_parts(query, reply, keys).await });
         }
+    }
+
+    /// The same with the token of a member, which may outlive it.
+    pub fn query_of_member(self: &Rc<Self>, member: MemberId, query: Query, reply: Reply<View>) {
+        let machine = self.machine.borrow();
+        if machine.site().is_some_and(|site| site.find_member(member).is_none()) {
+            let detail = "the member of this token was deleted".to_owned();
+            return machine.refuse(reply, Refusal::Forbidden { code: "MEMBER_DELETED", detail });
+        }
+        drop(machine);
+        self.query(query, reply);
     }
 
     fn try_query(&self, query: &Query, reply: Reply<View>) -> Progress<Reply<View>> {

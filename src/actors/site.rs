@@ -102,6 +102,8 @@ pub struct Do {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Ask {
+    /// Whose token it is asked with.
+    pub member: Option<MemberId>,
     pub query: Query,
     pub reply: Reply<View>,
 }
@@ -359,7 +361,11 @@ impl Handler<Ask> for SiteSupervisor {
     type Result = ();
 
     fn handle(&mut self, message: Ask, _: &mut Context<Self>) {
-        self.shared.query(message.query, message.reply);
+        let Ask { member, query, reply } = message;
+        match member {
+            Some(member) => self.shared.query_of_member(member, query, reply),
+            None => self.shared.query(query, reply),
+        }
     }
 }
 

@@ -127,7 +127,12 @@ impl Hub {
         }
         let mut live = std::mem::take(&mut held.records);
         live.retain(|record| record.seq > opening.seq);
-        if subscriber.audience <= Audience::Follower && hides(channel, &live) {
+        let hidden = match subscriber.audience {
+            Audience::Public | Audience::Follower => hides(channel, &live),
+            Audience::SelfMember => expels(channel, &live),
+            Audience::App => false,
+        };
+        if hidden {
             self.unsubscribe(session, channel);
             return Opened::Hidden;
         }
@@ -294,6 +299,12 @@ fn turn_away(
     if !expelled.is_empty() {
         deliveries.push(Delivery::Expel { sessions: expelled.into_iter().collect() });
     }
+}
+
+/// Whether one of these records takes even the member itself out of its channel.
+fn expels(channel: Channel, records: &[WrittenRecord]) -> bool {
+    let turned = records.iter().filter_map(|record| turns_away(channel.topic(), record));
+    turned.into_iter().any(|turned| turned.expelled)
 }
 
 /// Whether the last of these records that speaks of the channel's member hides it.

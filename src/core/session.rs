@@ -429,6 +429,10 @@ impl Session {
         let done = Output::Reply { id, body: Reply::Unsubscribed };
         let channel = Channel::parse(name).filter(|channel| self.channels.contains(channel));
         let Some(channel) = channel else { return vec![done] };
+        // It is left by the server only: through it a session learns that its member is gone.
+        if matches!(channel, Channel::Personal(_)) {
+            return vec![error(id, ErrorCode::PermissionDenied)];
+        }
         self.channels.retain(|it| *it != channel);
         self.channels.shrink_to_fit();
         vec![Output::Leave { channel }, done]

@@ -61,9 +61,11 @@ pub const PAGE_LIMIT_MAX: usize = 100;
 pub const PAGE_LIMIT_DEFAULT: usize = 50;
 pub const EVENTS_PAGE_LIMIT_MAX: usize = 1_000;
 pub const CONNECTIONS_MAX: usize = 100;
-/// Reports that wait in a site's queue, and of them about one member.
+/// Reports that wait in a site's queue, of them about one member, and by one: nobody fills the
+/// queue alone.
 pub const REPORTS_PER_SITE_MAX: usize = 10_000;
 pub const REPORTS_PER_MEMBER_MAX: usize = 1_000;
+pub const REPORTS_PER_REPORTER_MAX: usize = 100;
 pub const REPORT_DESCRIPTION_BYTES_MAX: usize = 1_000;
 /// JSON text of what a member tells about itself.
 pub const ABOUT_CONTENT_BYTES_MAX: usize = 64 * 1_024;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::call::{Call, Reply, unexpected};
 use super::error::Problem;
@@ -15,6 +16,20 @@ use crate::domain::about::About;
 use crate::domain::limits::ABOUT_CONTENT_BYTES_MAX;
 use crate::domain::{AboutId, Command, MemberId};
 use crate::wire::about::AboutBody;
+
+/// Written as they are: documents are large, and a tree of one many times larger.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    member_abouts: Vec<AboutBody>,
+    metadata: Value,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+    member_about: AboutBody,
+}
 
 pub async fn create(call: Call) -> Result<Reply, Problem> {
     let body = call.json()?;
@@ -66,7 +81,7 @@ pub async fn query(call: Call) -> Result<Reply, Problem> {
     let View::Abouts(page) = answer.value else { return unexpected() };
     let shown: Vec<AboutBody> = page.items.iter().map(AboutBody::from).collect();
     let metadata = bound.metadata(&page, &call.list("abouts")?);
-    Reply::json(answer.seq, &json!({"memberAbouts": shown, "metadata": metadata}))
+    Reply::json(answer.seq, &Listed { member_abouts: shown, metadata })
 }
 
 /// A member writes about itself; a key says about whom.
@@ -121,7 +136,7 @@ fn seen(answer: Answer<View>) -> Result<Reply, Problem> {
 }
 
 fn shown(seq: u64, about: &About) -> Result<Reply, Problem> {
-    Reply::json(seq, &json!({"memberAbout": AboutBody::from(about)}))
+    Reply::json(seq, &Shown { member_about: AboutBody::from(about) })
 }
 
 impl Narrow for AboutFilter {

@@ -52,7 +52,11 @@ impl Call {
     }
 
     pub async fn ask(&self, query: Query) -> Result<Answer<View>, Problem> {
-        Ok(self.site()?.query(query).await?)
+        let member = match self.caller()?.role {
+            Role::Member { member } => Some(member),
+            Role::Owner { .. } | Role::App { .. } => None,
+        };
+        Ok(self.site()?.query_by(member, query).await?)
     }
 
     /// The member whose token this is; routes for members only ask.

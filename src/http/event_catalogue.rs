@@ -31,6 +31,8 @@ const LIKE: &str = "item: EventItem, memberId: uuid";
 const BADGE: &str = "badge: Badge, rule?: EventBadgeRule";
 const ASSIGNMENT: &str =
     "assignmentId: uuid, badgeId: uuid, memberId: uuid, reason: AssignmentReason";
+/// The document goes to the member itself and to keys.
+const ABOUT: &str = "memberAbout: EventAbout";
 const REPORTED: &str = "reportedMemberId: uuid";
 const ENDPOINT: &str = "endpoint: EventEndpoint";
 const ENDPOINT_ID: &str = "endpointId: uuid";
@@ -61,8 +63,8 @@ pub const TYPES: &[EventType] = &[
     of("badge.deleted", "a badge is gone, and so are its assignments", "badgeId: uuid"),
     of("badge.assigned", "a member holds a badge", ASSIGNMENT),
     of("badge.unassigned", "a member holds a badge no more", ASSIGNMENT),
-    of("about.created", "a member tells about itself", "memberAbout: MemberAbout"),
-    of("about.updated", "a member tells something else", "memberAbout: MemberAbout"),
+    of("about.created", "a member tells about itself", ABOUT),
+    of("about.updated", "a member tells something else", ABOUT),
     of("about.deleted", "a member tells nothing any more", "memberAboutId: uuid"),
     of("report.created", "somebody reported a member", "memberReport: MemberReport"),
     of(

@@ -70,6 +70,7 @@ const COMPONENTS: &[(&str, &str)] = &[
     ("CounterStep", "key: counterKey, delta?: integer"),
     ("Increment", "memberId: uuid, key: counterKey, delta?: integer, opId?: opId, at?: time"),
     ("MemberAbout", "id: uuid, revision: string, memberId: uuid, content: any"),
+    ("EventAbout", "id: uuid, revision: string, memberId: uuid, content?: any"),
     ("NewMemberAbout", "memberId?: uuid, content: any"),
     ("MemberAboutInput", "revision: string, content: any"),
     (

@@ -34,12 +34,29 @@ impl From<&About> for AboutBody {
 pub enum AboutData {
     #[serde(rename_all = "camelCase")]
     Written { member_about: AboutBody },
+    /// To others only that there is something to read: what may be read is judged when they do.
+    #[serde(rename_all = "camelCase")]
+    Told { member_about: AboutMark },
     #[serde(rename_all = "camelCase")]
     Deleted { member_about_id: AboutId },
 }
 
-pub fn about_data(step: &AboutStep) -> AboutData {
+/// An about without its document.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AboutMark {
+    id: AboutId,
+    revision: String,
+    member_id: MemberId,
+}
+
+/// `close`: for the member itself and the keys.
+pub fn about_data(step: &AboutStep, close: bool) -> AboutData {
     match step {
+        AboutStep::Created(about) | AboutStep::Updated(about) if !close => {
+            let (id, revision) = (about.id, about.revision.to_string());
+            AboutData::Told { member_about: AboutMark { id, revision, member_id: about.member } }
+        }
         AboutStep::Created(about) | AboutStep::Updated(about) => {
             AboutData::Written { member_about: AboutBody::from(&**about) }
         }

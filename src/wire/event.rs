@@ -277,7 +277,7 @@ fn data(event: &Event, gaze: Gaze) -> Option<Data<'_>> {
             content_assignee_id: content_assignee.and_then(|assignee| gaze.name(assignee)),
         }),
         Event::Reported { step } => Data::Report(report_data(step)),
-        Event::About { step } => Data::About(about_data(step)),
+        Event::About { step } => Data::About(about_data(step, gaze.is_close())),
         Event::FollowCreated { follower, followed }
         | Event::FollowDeleted { follower, followed } => Data::Follow(FollowData {
             member_id: gaze.name(*follower),

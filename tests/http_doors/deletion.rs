@@ -56,8 +56,11 @@ fn a_deleted_member_is_nowhere_and_its_name_is_free_again() {
     ] {
         site.refused(method, &path, Value::Null, (404, "MEMBER_NOT_FOUND"));
     }
-    let mine = site.ask_as(&ann.token, "GET", &format!("{MEMBERS}/my"), Value::Null);
-    assert_eq!((mine.0, code(&mine.1).as_str()), (404, "MEMBER_NOT_FOUND"));
+    // Its token may live on; nothing is read with it any more, however public.
+    for path in [format!("{MEMBERS}/my"), MEMBERS.to_owned(), POST.to_owned()] {
+        let (status, problem) = site.ask_as(&ann.token, "GET", &path, Value::Null);
+        assert_eq!((status, code(&problem).as_str()), (403, "MEMBER_DELETED"), "{path}");
+    }
     assert_eq!(total(&site, &format!("/members/v3/followers/{}", ben.id)), json!([]));
     assert_eq!(total(&site, &format!("/members/v3/followers/{}/following", ben.id)), json!([]));
     assert_eq!(total(&site, &format!("{POST}/likes")), json!([]));
@@ -109,6 +112,19 @@ fn whoever_takes_over_what_a_member_wrote_gets_its_likes() {
     let other = json!({"author": cleo.id, "title": "Hello"});
     site.refused("PUT", POST, other, (409, "ITEM_AUTHOR_IMMUTABLE"));
     site.done_as(&cleo, "DELETE", &format!("{POST}/likes"), Value::Null);
+}
+
+#[test]
+fn whom_the_leaving_member_may_not_see_takes_over_nothing() {
+    let site = Site::start();
+    let (ann, hidden) = (site.public("Ann"), site.create("Hugh", "PRIVATE"));
+    let unknown = "00000000-0000-4000-8000-00000000dead";
+    for heir in [hidden.id.as_str(), unknown] {
+        let path = format!("{MEMBERS}/my?contentAssigneeId={heir}");
+        let (status, problem) = site.ask_as(&ann.token, "DELETE", &path, Value::Null);
+        assert_eq!((status, code(&problem).as_str()), (404, "MEMBER_NOT_FOUND"));
+    }
+    site.done("GET", &format!("{MEMBERS}/{}", ann.id), Value::Null);
 }
 
 #[test]

@@ -100,6 +100,21 @@ fn what_makes_no_report_says_why() {
 }
 
 #[test]
+fn nobody_fills_the_queue_alone() {
+    let site = Site::start();
+    let (ann, ben) = (site.public("Ann"), site.public("Ben"));
+    let others: Vec<Member> = (0..100).map(|n| site.public(&format!("Other {n}"))).collect();
+    for other in &others {
+        site.done_as(&ann, "POST", REPORTS, wish(other));
+    }
+    let (status, problem) = site.ask_as(&ann.token, "POST", REPORTS, wish(&ben));
+    assert_eq!((status, code(&problem).as_str()), (429, "REPORT_LIMIT"), "{problem}");
+    site.done_as(&ben, "POST", REPORTS, wish(&ann));
+    site.done("DELETE", &format!("{REPORTS}/members/{}", others[0].id), Value::Null);
+    site.done_as(&ann, "POST", REPORTS, wish(&ben));
+}
+
+#[test]
 fn reports_survive_a_restart_and_end_with_their_member() {
     let site = Site::start();
     let (ann, ben) = (site.public("Ann"), site.public("Ben"));

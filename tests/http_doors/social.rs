@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{Site, code, each, text};
+use crate::client::{Member, Site, code, each, text};
 
 const POST: &str = "/v1/items/shop/post%2F1";
 
@@ -67,6 +67,23 @@ fn likes_count_members_not_clicks() {
     assert_eq!(code(&site.ask("GET", &other, Value::Null).1), "INVALID_CURSOR");
     assert_eq!(site.done_as(&ann, "DELETE", &likes, Value::Null)["total"], 1);
     site.refused("GET", "/v1/items/shop/none", Value::Null, (404, "ITEM_NOT_FOUND"));
+}
+
+#[test]
+fn who_holds_as_many_counters_as_it_may_is_told_so_when_it_likes() {
+    let site = Site::start();
+    let (ann, ben) = (site.public("Ann"), site.public("Ben"));
+    site.done("PUT", "/v1/items/shop/post-1", json!({"author": ben.id}));
+    let likes = "/v1/items/shop/post-1/likes";
+    let like = |by: &Member| site.ask_as(&by.token, "POST", likes, Value::Null);
+    let increment = |n: u32| json!({"memberId": ann.id, "key": format!("k{n}"), "delta": 1});
+    let increments: Vec<Value> = (0..1_000).map(increment).collect();
+    let ingest = "/v1/activity-counters/ingest";
+    let counted = site.done("POST", ingest, json!({"increments": increments}));
+    assert_eq!(counted["accepted"], 1_000);
+    let (status, problem) = like(&ann);
+    assert_eq!((status, code(&problem).as_str()), (429, "COUNTER_LIMIT"), "{problem}");
+    assert_eq!(like(&ben).0, 200, "the site goes on");
 }
 
 #[test]

@@ -208,7 +208,9 @@ impl Shell {
 
     fn unsubscribe(&mut self, client: usize, outside: &mut Outside<'_>) {
         let Some(link) = &mut self.live.clients[client].link else { return };
-        let open: Vec<Channel> = link.open.iter().copied().collect();
+        // The personal channel is the server's to leave.
+        let may_leave = |channel: &Channel| !matches!(channel, Channel::Personal(_));
+        let open: Vec<Channel> = link.open.iter().copied().filter(may_leave).collect();
         let Some(channel) = outside.random.pick(&open).copied() else { return };
         // What is still on its way of it is not read: its place stays where it is.
         link.open.remove(&channel);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use guildhall::domain::command::{IncrementBatch, ItemDetails, NewMember};
 use guildhall::domain::event::MemberFacts;
-use guildhall::domain::profile::{ActivityStatus, Status};
+use guildhall::domain::profile::{ActivityStatus, PrivacyStatus, Status};
 use guildhall::domain::report::ReportStep;
 use guildhall::domain::{
     AppId, BadgeId, Change, Command, Commit, EndpointId, Event, ItemKey, MemberId, OpId,
@@ -251,9 +251,14 @@ impl Model {
 
     fn predict_deletion(&self, member: MemberId, assignee: Option<MemberId>) -> Predicted {
         self.facts(member)?;
-        assignee.map_or(Ok(()), |assignee| self.facts(assignee).map(|_| ()))?;
-        if assignee == Some(member) {
-            return Err("CONTENT_ASSIGNEE_INVALID");
+        if let Some(assignee) = assignee {
+            let heir = self.facts(assignee)?;
+            if assignee == member {
+                return Err("CONTENT_ASSIGNEE_INVALID");
+            }
+            if heir.status != Status::Approved || heir.privacy != PrivacyStatus::Public {
+                return Err("MEMBER_NOT_FOUND");
+            }
         }
         let held = self.held.keys().filter(|(_, holder)| *holder == member);
         let revoked = held.map(|(badge, _)| Fact::Revoked(*badge, member));

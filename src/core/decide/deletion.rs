@@ -1,11 +1,12 @@
 //! Deleting a member: one record takes it out of sight, its badges go with it, and its edges are
 //! ended in slices afterwards.
 
-use super::refuse::conflict;
+use super::refuse::{conflict, member_not_found};
 use super::{Answering, Decided, Decision};
 use crate::core::badges::{AssignmentKey, assignment_id};
 use crate::core::entries::GraphView;
 use crate::core::parts::PartKey;
+use crate::core::query::Viewer;
 use crate::core::site::Site;
 use crate::core::turn::Stop;
 use crate::domain::event::UnassignmentReason;
@@ -20,10 +21,14 @@ impl Site {
     ) -> Decided {
         let member = self.member(id)?;
         if let Some(assignee) = content_assignee {
-            self.member(assignee)?;
+            let heir = self.member(assignee)?;
             if assignee == id {
                 let detail = "a member that is deleted cannot take over its own content".to_owned();
                 return Err(conflict("CONTENT_ASSIGNEE_INVALID", detail).into());
+            }
+            // Whom the leaving member may not see looks unknown.
+            if !self.is_visible(heir, Viewer::Member(id)) {
+                return Err(member_not_found(assignee).into());
             }
         }
         let mut events = vec![Event::MemberDeleted { member: id, content_assignee }];

@@ -88,6 +88,8 @@ impl Site {
         }
         limit(graph.likes_len(), LIKES_PER_MEMBER_MAX, "LIKE_LIMIT", "likes")?;
         let author = self.author_of(item);
+        self.room_for_built_in(liker, LIKES_GIVEN)?;
+        author.map_or(Ok(()), |author| self.room_for_built_in(author, LIKES_RECEIVED))?;
         let mut events = vec![Event::ItemLiked { item: item.key.clone(), liker, author }];
         self.built_in_awards(member, LIKES_GIVEN, now, &mut events);
         if let Some(author) = author.and_then(|author| self.find_member(author)) {
@@ -120,6 +122,18 @@ impl Site {
             Change::CounterKeyNamed { number, app, key }
         });
         named.collect()
+    }
+
+    /// Built-in counters count among those that a member may hold.
+    fn room_for_built_in(&self, id: MemberId, key: &str) -> Result<(), Stop> {
+        let member = self.member(id)?;
+        let known = self.keys.find(&AppId::built_in(), key);
+        // A key that is not named yet is nobody's.
+        let key = known.unwrap_or(self.keys.len() as KeyNumber);
+        match self.counters.has_room(member, key) {
+            true => Ok(()),
+            false => Err(too_many_counters(id).into()),
+        }
     }
 
     fn built_in_awards(&self, member: u32, key: &str, now: Timestamp, into: &mut Vec<Event>) {

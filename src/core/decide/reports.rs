@@ -6,7 +6,9 @@ use super::refuse::{conflict, forbidden, limit, member_not_found};
 use super::{Answering, Decided, Decision};
 use crate::core::query::Viewer;
 use crate::core::site::Site;
-use crate::domain::limits::{REPORTS_PER_MEMBER_MAX, REPORTS_PER_SITE_MAX};
+use crate::domain::limits::{
+    REPORTS_PER_MEMBER_MAX, REPORTS_PER_REPORTER_MAX, REPORTS_PER_SITE_MAX,
+};
 use crate::domain::profile::{PrivacyStatus, Status};
 use crate::domain::report::{MemberReport, NewReport, ReportStep};
 use crate::domain::{Event, MemberId, Refusal, Timestamp};
@@ -26,6 +28,11 @@ impl Site {
         };
         if let Some(known) = self.member_reports.about(new.reported).find(same) {
             return Ok(Decision::already(Answering::Report(known.clone())));
+        }
+        if let Some(reporter) = new.reporter {
+            let own = self.member_reports.all();
+            let own = own.filter(|report| report.reporter == Some(reporter)).count();
+            limit(own, REPORTS_PER_REPORTER_MAX, "REPORT_LIMIT", "waiting reports by one member")?;
         }
         let (site, case) = (self.member_reports.len(), self.member_reports.about(new.reported));
         limit(site, REPORTS_PER_SITE_MAX, "REPORT_LIMIT", "reports of this site")?;
