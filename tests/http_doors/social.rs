@@ -84,6 +84,26 @@ fn who_holds_as_many_counters_as_it_may_is_told_so_when_it_likes() {
     let (status, problem) = like(&ann);
     assert_eq!((status, code(&problem).as_str()), (429, "COUNTER_LIMIT"), "{problem}");
     assert_eq!(like(&ben).0, 200, "the site goes on");
+    let by_ann = |item: &str| format!("/v1/items/shop/{item}");
+    site.done("PUT", &by_ann("post-2"), json!({"author": ann.id}));
+    let (status, problem) = site.ask_as(&ben.token, "POST", &by_ann("post-2/likes"), Value::Null);
+    assert_eq!((status, code(&problem).as_str()), (429, "COUNTER_LIMIT"), "{problem}");
+    assert!(!problem.to_string().contains(&ann.id), "{problem}");
+}
+
+#[test]
+fn who_likes_its_own_item_needs_room_for_two_counters() {
+    let site = Site::start();
+    let ann = site.public("Ann");
+    let increment = |n: u32| json!({"memberId": ann.id, "key": format!("k{n}"), "delta": 1});
+    let increments: Vec<Value> = (0..999).map(increment).collect();
+    site.done("POST", "/v1/activity-counters/ingest", json!({"increments": increments}));
+    site.done("PUT", "/v1/items/shop/post-1", json!({"author": ann.id}));
+    let likes = "/v1/items/shop/post-1/likes";
+    for _ in 0..5 {
+        let (status, problem) = site.ask_as(&ann.token, "POST", likes, Value::Null);
+        assert_eq!((status, code(&problem).as_str()), (429, "COUNTER_LIMIT"), "{problem}");
+    }
 }
 
 #[test]

@@ -11,8 +11,8 @@ use crate::core::site::{LIKES_GIVEN, LIKES_RECEIVED, Site};
 use crate::core::turn::Stop;
 use crate::domain::command::ItemDetails;
 use crate::domain::id::ItemOrdinal;
-use crate::domain::limits::{ITEMS_PER_SITE_MAX, LIKES_PER_MEMBER_MAX};
-use crate::domain::{AppId, Change, Event, ItemKey, MemberId, MemberOrdinal, Timestamp};
+use crate::domain::limits::{COUNTERS_PER_MEMBER_MAX, ITEMS_PER_SITE_MAX, LIKES_PER_MEMBER_MAX};
+use crate::domain::{AppId, Change, Event, ItemKey, MemberId, MemberOrdinal, Refusal, Timestamp};
 
 impl Site {
     pub(super) fn decide_put_item(
@@ -88,8 +88,7 @@ impl Site {
         }
         limit(graph.likes_len(), LIKES_PER_MEMBER_MAX, "LIKE_LIMIT", "likes")?;
         let author = self.author_of(item);
-        self.room_for_built_in(liker, LIKES_GIVEN)?;
-        author.map_or(Ok(()), |author| self.room_for_built_in(author, LIKES_RECEIVED))?;
+        self.room_for_like(liker, author)?;
         let mut events = vec![Event::ItemLiked { item: item.key.clone(), liker, author }];
         self.built_in_awards(member, LIKES_GIVEN, now, &mut events);
         if let Some(author) = author.and_then(|author| self.find_member(author)) {
@@ -124,16 +123,35 @@ impl Site {
         named.collect()
     }
 
-    /// Built-in counters count among those that a member may hold.
-    fn room_for_built_in(&self, id: MemberId, key: &str) -> Result<(), Stop> {
-        let member = self.member(id)?;
-        let known = self.keys.find(&AppId::built_in(), key);
-        // A key that is not named yet is nobody's.
-        let key = known.unwrap_or(self.keys.len() as KeyNumber);
-        match self.counters.has_room(member, key) {
-            true => Ok(()),
-            false => Err(too_many_counters(id).into()),
+    /// Built-in counters count among those that a member may hold; who likes its own item may need
+    /// two of them at once.
+    fn room_for_like(&self, liker: MemberId, author: Option<MemberId>) -> Result<(), Stop> {
+        let given = self.built_in_needed(liker, LIKES_GIVEN)?;
+        let received = author.map_or(Ok(0), |id| self.built_in_needed(id, LIKES_RECEIVED))?;
+        let own = if author == Some(liker) { given + received } else { given };
+        if own > 0 && self.counters_free(liker)? < own {
+            return Err(too_many_counters(liker).into());
         }
+        match author {
+            Some(author) if received > 0 && self.counters_free(author)? < received => {
+                // The liker is not told who that is.
+                let detail = "the author of this item holds as many counters as it may".to_owned();
+                let (code, limit) = ("COUNTER_LIMIT", COUNTERS_PER_MEMBER_MAX as u64);
+                Err(Refusal::LimitReached { code, detail, limit }.into())
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn built_in_needed(&self, id: MemberId, key: &str) -> Result<usize, Stop> {
+        let member = self.member(id)?;
+        let key = self.keys.find(&AppId::built_in(), key);
+        Ok(usize::from(key.is_none_or(|key| self.counters.get(member, key).is_none())))
+    }
+
+    fn counters_free(&self, id: MemberId) -> Result<usize, Stop> {
+        let held = self.counters.of(self.member(id)?).len();
+        Ok(COUNTERS_PER_MEMBER_MAX.saturating_sub(held))
     }
 
     fn built_in_awards(&self, member: u32, key: &str, now: Timestamp, into: &mut Vec<Event>) {
