@@ -303,8 +303,8 @@ fn turn_away(
 
 /// Whether one of these records takes even the member itself out of its channel.
 fn expels(channel: Channel, records: &[WrittenRecord]) -> bool {
-    let turned = records.iter().filter_map(|record| turns_away(channel.topic(), record));
-    turned.into_iter().any(|turned| turned.expelled)
+    let mut turned = records.iter().filter_map(|record| turns_away(channel.topic(), record));
+    turned.any(|turned| turned.expelled)
 }
 
 /// Whether the last of these records that speaks of the channel's member hides it.

@@ -14,7 +14,7 @@ pub struct About {
     pub member: MemberId,
     /// 1 at first, one more with each update.
     pub revision: u64,
-    /// JSON text of the document, as it was sent.
+    /// JSON text of the document; its keys are in alphabetical order.
     pub content: Arc<str>,
     pub created_at: Timestamp,
 }

@@ -10,7 +10,7 @@ use super::error::Problem;
 use super::fields::{Faults, Node};
 use super::id_filter::{Narrow, only};
 use super::id_window::window;
-use crate::actors::handle::{Answer, Role};
+use crate::actors::handle::Answer;
 use crate::core::query::{AboutFilter, Outcome, Query, View};
 use crate::domain::about::About;
 use crate::domain::limits::ABOUT_CONTENT_BYTES_MAX;
@@ -53,12 +53,12 @@ pub async fn update(call: Call) -> Result<Reply, Problem> {
     let revision = faults.needed_bounded(&place.child("revision"), 1..=i64::MAX);
     faults.done()?;
     let (Some(content), Some(revision)) = (content, revision) else { return unexpected() };
-    let (by, revision) = (acting(&call)?, revision.unsigned_abs());
+    let (by, revision) = (call.token_member()?, revision.unsigned_abs());
     changed(call.command(Command::UpdateAbout { about, by, revision, content }).await?)
 }
 
 pub async fn delete(call: Call) -> Result<Reply, Problem> {
-    let (about, by) = (about_id(&call)?, acting(&call)?);
+    let (about, by) = (about_id(&call)?, call.token_member()?);
     Reply::empty(call.command(Command::DeleteAbout { about, by }).await?.seq)
 }
 
@@ -87,20 +87,12 @@ pub async fn query(call: Call) -> Result<Reply, Problem> {
 /// A member writes about itself; a key says about whom.
 fn author(call: &Call, place: &Node<'_>, faults: &mut Faults) -> Result<Option<MemberId>, Problem> {
     let here = place.child("memberId");
-    let Some(own) = acting(call)? else { return Ok(faults.needed_id(&here)) };
+    let Some(own) = call.token_member()? else { return Ok(faults.needed_id(&here)) };
     let named: Option<MemberId> = faults.id(&here);
     if named.is_some_and(|named| named != own) {
         return Err(Problem::forbidden("a member writes about itself"));
     }
     Ok(Some(own))
-}
-
-/// The member that asks; none where a key does.
-fn acting(call: &Call) -> Result<Option<MemberId>, Problem> {
-    Ok(match call.caller()?.role {
-        Role::Member { member } => Some(member),
-        Role::Owner { .. } | Role::App { .. } => None,
-    })
 }
 
 fn content(place: &Node<'_>, faults: &mut Faults) -> Option<Arc<str>> {

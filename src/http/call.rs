@@ -52,21 +52,21 @@ impl Call {
     }
 
     pub async fn ask(&self, query: Query) -> Result<Answer<View>, Problem> {
-        let member = match self.caller()?.role {
-            Role::Member { member } => Some(member),
-            Role::Owner { .. } | Role::App { .. } => None,
-        };
-        Ok(self.site()?.query_by(member, query).await?)
+        Ok(self.site()?.query_by(self.token_member()?, query).await?)
     }
 
-    /// The member whose token this is; routes for members only ask.
+    /// The member whose token this is; none where a key asks.
+    pub fn token_member(&self) -> Result<Option<MemberId>, Problem> {
+        Ok(match self.caller()?.role {
+            Role::Member { member } => Some(member),
+            Role::Owner { .. } | Role::App { .. } => None,
+        })
+    }
+
+    /// The same on routes for members only.
     pub fn acting_member(&self) -> Result<MemberId, Problem> {
-        match self.caller()?.role {
-            Role::Member { member } => Ok(member),
-            Role::Owner { .. } | Role::App { .. } => {
-                Err(Problem::forbidden(super::access::Access::Member.wanted()))
-            }
-        }
+        let wanted = || Problem::forbidden(super::access::Access::Member.wanted());
+        self.token_member()?.ok_or_else(wanted)
     }
 
     /// The app whose counters, items and rules this caller writes.
@@ -76,10 +76,7 @@ impl Call {
     }
 
     pub fn viewer(&self) -> Result<Viewer, Problem> {
-        Ok(match self.caller()?.role {
-            Role::Owner { .. } | Role::App { .. } => Viewer::Owner,
-            Role::Member { member } => Viewer::Member(member),
-        })
+        Ok(self.token_member()?.map_or(Viewer::Owner, Viewer::Member))
     }
 
     pub fn param(&self, position: usize) -> &str {

@@ -7,7 +7,6 @@ use super::error::Problem;
 use super::fields::{Faults, Node};
 use super::id_filter::{Narrow, only};
 use super::id_window::window;
-use crate::actors::handle::Role;
 use crate::core::query::{Outcome, Query, ReportFilter, View};
 use crate::domain::limits::REPORT_DESCRIPTION_BYTES_MAX;
 use crate::domain::report::NewReport;
@@ -29,10 +28,7 @@ pub async fn create(call: Call) -> Result<Reply, Problem> {
     let description = description.filter(|text| !text.is_empty()).map(str::to_owned);
     faults.done()?;
     let (Some(reported), Some(category)) = (reported, category) else { return unexpected() };
-    let reporter = match call.caller()?.role {
-        Role::Member { member } => Some(member),
-        Role::Owner { .. } | Role::App { .. } => None,
-    };
+    let reporter = call.token_member()?;
     let id = ReportId::from(call.front.new_uuid());
     let new = NewReport { id, reported, reporter, category, description };
     let answer = call.command(Command::ReportMember(Box::new(new))).await?;

@@ -13,7 +13,9 @@ pub struct AboutBody {
     /// A number as text, as the wire has it.
     revision: String,
     member_id: MemberId,
-    /// As it was sent. `None` where what is stored is no JSON, which the doors do not let in.
+    /// As the doors wrote it down. `None` where it is not for the reader, or is no JSON, which the
+    /// doors do not let in.
+    #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<Box<RawValue>>,
 }
 
@@ -34,31 +36,18 @@ impl From<&About> for AboutBody {
 pub enum AboutData {
     #[serde(rename_all = "camelCase")]
     Written { member_about: AboutBody },
-    /// To others only that there is something to read: what may be read is judged when they do.
-    #[serde(rename_all = "camelCase")]
-    Told { member_about: AboutMark },
     #[serde(rename_all = "camelCase")]
     Deleted { member_about_id: AboutId },
 }
 
-/// An about without its document.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AboutMark {
-    id: AboutId,
-    revision: String,
-    member_id: MemberId,
-}
-
-/// `close`: for the member itself and the keys.
+/// `close`: for the member itself and the keys. Others are told that there is something to read;
+/// what they may read is judged when they do.
 pub fn about_data(step: &AboutStep, close: bool) -> AboutData {
     match step {
-        AboutStep::Created(about) | AboutStep::Updated(about) if !close => {
-            let (id, revision) = (about.id, about.revision.to_string());
-            AboutData::Told { member_about: AboutMark { id, revision, member_id: about.member } }
-        }
         AboutStep::Created(about) | AboutStep::Updated(about) => {
-            AboutData::Written { member_about: AboutBody::from(&**about) }
+            let body = AboutBody::from(&**about);
+            let content = if close { body.content } else { None };
+            AboutData::Written { member_about: AboutBody { content, ..body } }
         }
         AboutStep::Deleted { about, .. } => AboutData::Deleted { member_about_id: *about },
     }
