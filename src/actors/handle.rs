@@ -58,6 +58,8 @@ pub enum Role {
     App { key: KeyId, app: AppId },
     /// A member's short-lived token.
     Member { member: MemberId },
+    /// A token of somebody who has not logged in: reads what everybody may.
+    Visitor,
 }
 
 impl Caller {
@@ -65,7 +67,7 @@ impl Caller {
     pub fn key(&self) -> Option<KeyId> {
         match &self.role {
             Role::Owner { key } | Role::App { key, .. } => Some(*key),
-            Role::Member { .. } => None,
+            Role::Member { .. } | Role::Visitor => None,
         }
     }
 
@@ -74,7 +76,7 @@ impl Caller {
         match &self.role {
             Role::Owner { .. } => Some(AppId::site_code()),
             Role::App { app, .. } => Some(app.clone()),
-            Role::Member { .. } => None,
+            Role::Member { .. } | Role::Visitor => None,
         }
     }
 }

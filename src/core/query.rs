@@ -75,6 +75,8 @@ pub enum Viewer {
     /// The site owner or an app key with the scope.
     Owner,
     Member(MemberId),
+    /// Somebody who has not logged in.
+    Visitor,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -248,7 +248,7 @@ impl Session {
         self.expires_at_ms = proof.expires_at_ms;
         self.due_ms = now_ms + PING_INTERVAL_MS;
         match proof.viewer {
-            Viewer::Owner => {
+            Viewer::Owner | Viewer::Visitor => {
                 self.stage = Stage::Ready;
                 let body = Reply::Connected { personal: None };
                 self.advance(vec![Output::Reply { id, body }])

@@ -125,12 +125,11 @@ impl Site {
         if row.status == Status::Deleted {
             return false;
         }
+        let is_open = row.status == Status::Approved && row.privacy == PrivacyStatus::Public;
         match viewer {
             Viewer::Owner => true,
-            Viewer::Member(id) => {
-                self.counters.id(member) == id
-                    || row.status == Status::Approved && row.privacy == PrivacyStatus::Public
-            }
+            Viewer::Member(id) => is_open || self.counters.id(member) == id,
+            Viewer::Visitor => is_open,
         }
     }
 

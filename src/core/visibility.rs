@@ -22,15 +22,15 @@ pub enum Audience {
 pub fn audience(viewer: Viewer, channel: Channel) -> Option<Audience> {
     match (channel, viewer) {
         (Channel::Member(_) | Channel::Site, Viewer::Owner) => Some(Audience::App),
-        (Channel::Site, Viewer::Member(_)) => None,
+        (Channel::Site, Viewer::Member(_) | Viewer::Visitor) => None,
         (Channel::Member(member), Viewer::Member(reader)) if member == reader => {
             Some(Audience::SelfMember)
         }
-        (Channel::Member(_), Viewer::Member(_)) => Some(Audience::Public),
+        (Channel::Member(_), Viewer::Member(_) | Viewer::Visitor) => Some(Audience::Public),
         (Channel::Personal(member), Viewer::Member(reader)) => {
             (member == reader).then_some(Audience::SelfMember)
         }
-        (Channel::Personal(_), Viewer::Owner) => None,
+        (Channel::Personal(_), Viewer::Owner | Viewer::Visitor) => None,
     }
 }
 

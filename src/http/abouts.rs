@@ -53,12 +53,12 @@ pub async fn update(call: Call) -> Result<Reply, Problem> {
     let revision = faults.needed_bounded(&place.child("revision"), 1..=i64::MAX);
     faults.done()?;
     let (Some(content), Some(revision)) = (content, revision) else { return unexpected() };
-    let (by, revision) = (call.token_member()?, revision.unsigned_abs());
+    let (by, revision) = (call.member_or_key()?, revision.unsigned_abs());
     changed(call.command(Command::UpdateAbout { about, by, revision, content }).await?)
 }
 
 pub async fn delete(call: Call) -> Result<Reply, Problem> {
-    let (about, by) = (about_id(&call)?, call.token_member()?);
+    let (about, by) = (about_id(&call)?, call.member_or_key()?);
     Reply::empty(call.command(Command::DeleteAbout { about, by }).await?.seq)
 }
 
@@ -87,7 +87,7 @@ pub async fn query(call: Call) -> Result<Reply, Problem> {
 /// A member writes about itself; a key says about whom.
 fn author(call: &Call, place: &Node<'_>, faults: &mut Faults) -> Result<Option<MemberId>, Problem> {
     let here = place.child("memberId");
-    let Some(own) = call.token_member()? else { return Ok(faults.needed_id(&here)) };
+    let Some(own) = call.member_or_key()? else { return Ok(faults.needed_id(&here)) };
     let named: Option<MemberId> = faults.id(&here);
     if named.is_some_and(|named| named != own) {
         return Err(Problem::forbidden("a member writes about itself"));

@@ -30,9 +30,10 @@ impl Access {
             (Access::KeysOrSelf, Role::Member { member }) => named == Some(*member),
             (Access::Owner, Role::Owner { .. }) => true,
             (Access::Member, Role::Member { .. }) => true,
-            (Access::Keys, Role::Member { .. }) => false,
-            (Access::Owner, Role::App { .. } | Role::Member { .. }) => false,
-            (Access::Member, Role::Owner { .. } | Role::App { .. }) => false,
+            (Access::Keys, Role::Member { .. } | Role::Visitor) => false,
+            (Access::KeysOrSelf, Role::Visitor) => false,
+            (Access::Owner, Role::App { .. } | Role::Member { .. } | Role::Visitor) => false,
+            (Access::Member, Role::Owner { .. } | Role::App { .. } | Role::Visitor) => false,
         };
         if is_allowed { Ok(()) } else { Err(Problem::forbidden(self.wanted())) }
     }
@@ -60,27 +61,28 @@ mod tests {
 
     const SELF: MemberId = MemberId::from_u128(7);
 
-    fn check(access: Access, expected: [bool; 4]) {
+    fn check(access: Access, expected: [bool; 5]) {
         let key = KeyId::from_u128(1);
         let roles = [
             (Role::Owner { key }, None),
             (Role::App { key, app: AppId::site_code() }, None),
             (Role::Member { member: SELF }, Some(SELF)),
             (Role::Member { member: SELF }, Some(MemberId::from_u128(8))),
+            (Role::Visitor, Some(SELF)),
         ];
         let allowed = roles.map(|(role, named)| {
             let caller = Caller { site: SiteId::from_u128(1), role };
             access.check(&caller, named).is_ok()
         });
-        assert_eq!(allowed, expected, "{access:?}: owner, app, self, other member");
+        assert_eq!(allowed, expected, "{access:?}: owner, app, self, other member, visitor");
     }
 
     #[test]
     fn everyone_gets_what_the_row_says_and_no_more() {
-        check(Access::Anyone, [true, true, true, true]);
-        check(Access::Keys, [true, true, false, false]);
-        check(Access::KeysOrSelf, [true, true, true, false]);
-        check(Access::Owner, [true, false, false, false]);
-        check(Access::Member, [false, false, true, true]);
+        check(Access::Anyone, [true, true, true, true, true]);
+        check(Access::Keys, [true, true, false, false, false]);
+        check(Access::KeysOrSelf, [true, true, true, false, false]);
+        check(Access::Owner, [true, false, false, false, false]);
+        check(Access::Member, [false, false, true, true, false]);
     }
 }

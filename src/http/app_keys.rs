@@ -16,7 +16,7 @@ pub async fn get(call: Call) -> Result<Reply, Problem> {
     let is_own = match &caller.role {
         Role::Owner { .. } => true,
         Role::App { app: own, .. } => *own == app,
-        Role::Member { .. } => false,
+        Role::Member { .. } | Role::Visitor => false,
     };
     let key = match is_own {
         true => call.front.hooks().app_key(caller.site, app.clone(), KeyNeed::Known).await?,

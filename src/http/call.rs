@@ -55,12 +55,20 @@ impl Call {
         Ok(self.site()?.query_by(self.token_member()?, query).await?)
     }
 
-    /// The member whose token this is; none where a key asks.
-    pub fn token_member(&self) -> Result<Option<MemberId>, Problem> {
+    /// The member whose token this is; none where a key asks, or a visitor.
+    fn token_member(&self) -> Result<Option<MemberId>, Problem> {
         Ok(match self.caller()?.role {
             Role::Member { member } => Some(member),
-            Role::Owner { .. } | Role::App { .. } => None,
+            Role::Owner { .. } | Role::App { .. } | Role::Visitor => None,
         })
+    }
+
+    /// The member who acts, or none where a key does. Visitors only read.
+    pub fn member_or_key(&self) -> Result<Option<MemberId>, Problem> {
+        match self.caller()?.role {
+            Role::Visitor => Err(Problem::forbidden("visitors read only: log in as a member")),
+            Role::Owner { .. } | Role::App { .. } | Role::Member { .. } => self.token_member(),
+        }
     }
 
     /// The same on routes for members only.
@@ -76,7 +84,11 @@ impl Call {
     }
 
     pub fn viewer(&self) -> Result<Viewer, Problem> {
-        Ok(self.token_member()?.map_or(Viewer::Owner, Viewer::Member))
+        Ok(match self.caller()?.role {
+            Role::Owner { .. } | Role::App { .. } => Viewer::Owner,
+            Role::Member { member } => Viewer::Member(member),
+            Role::Visitor => Viewer::Visitor,
+        })
     }
 
     pub fn param(&self, position: usize) -> &str {

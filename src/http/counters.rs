@@ -83,7 +83,7 @@ fn private_counters(call: &Call, of: MemberId) -> Result<PrivateCounters, Proble
         Role::Owner { .. } => PrivateCounters::All,
         Role::App { app, .. } => PrivateCounters::OfApp(app.clone()),
         Role::Member { member } if *member == of => PrivateCounters::All,
-        Role::Member { .. } => PrivateCounters::None,
+        Role::Member { .. } | Role::Visitor => PrivateCounters::None,
     })
 }
 

@@ -36,6 +36,6 @@ fn check_owner(call: &Call, item: &ItemKey) -> Result<(), Problem> {
         Role::Owner { .. } => Ok(()),
         Role::App { app, .. } if *app == item.app => Ok(()),
         Role::App { .. } => Err(Problem::forbidden("an app's key writes items of its own app")),
-        Role::Member { .. } => Err(Problem::forbidden(Access::Keys.wanted())),
+        Role::Member { .. } | Role::Visitor => Err(Problem::forbidden(Access::Keys.wanted())),
     }
 }

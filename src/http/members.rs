@@ -167,7 +167,7 @@ fn shown(facts: &MemberFacts, viewer: Viewer, wanted: Fieldset) -> MemberBody {
     let fieldset = match viewer {
         Viewer::Owner => wanted,
         Viewer::Member(member) if member == facts.id => wanted,
-        Viewer::Member(_) => Fieldset::Public,
+        Viewer::Member(_) | Viewer::Visitor => Fieldset::Public,
     };
     member_json(facts, fieldset)
 }
@@ -188,7 +188,7 @@ pub async fn ensure_visible(call: &Call, member: MemberId) -> Result<(), Problem
     match call.viewer()? {
         Viewer::Owner => Ok(()),
         Viewer::Member(viewer) if viewer == member => Ok(()),
-        viewer @ Viewer::Member(_) => {
+        viewer @ (Viewer::Member(_) | Viewer::Visitor) => {
             call.ask(Query::Member { id: member, viewer }).await.map(|_| ())
         }
     }

@@ -28,7 +28,7 @@ pub async fn create(call: Call) -> Result<Reply, Problem> {
     let description = description.filter(|text| !text.is_empty()).map(str::to_owned);
     faults.done()?;
     let (Some(reported), Some(category)) = (reported, category) else { return unexpected() };
-    let reporter = call.token_member()?;
+    let reporter = call.member_or_key()?;
     let id = ReportId::from(call.front.new_uuid());
     let new = NewReport { id, reported, reporter, category, description };
     let answer = call.command(Command::ReportMember(Box::new(new))).await?;

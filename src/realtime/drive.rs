@@ -128,6 +128,7 @@ fn viewer(caller: &Caller) -> Viewer {
     match &caller.role {
         Role::Owner { .. } | Role::App { .. } => Viewer::Owner,
         Role::Member { member } => Viewer::Member(*member),
+        Role::Visitor => Viewer::Visitor,
     }
 }
 

@@ -148,7 +148,7 @@ impl Shell {
         forget_some(&mut one.positions, outside.random);
         let personal = match one.viewer {
             Viewer::Member(member) => Some(Channel::Personal(member)),
-            Viewer::Owner => None,
+            Viewer::Owner | Viewer::Visitor => None,
         };
         let known = personal.and_then(|own| Some((own.to_string(), one.position(own)?)));
         let positions = known.into_iter().collect();
@@ -188,7 +188,7 @@ impl Shell {
             None => {
                 let channel = match one.viewer {
                     Viewer::Owner if outside.random.chance(300) => Channel::Site,
-                    Viewer::Owner | Viewer::Member(_) => {
+                    Viewer::Owner | Viewer::Member(_) | Viewer::Visitor => {
                         let among = self.crowd.members.len().min(10);
                         let Some(member) = self.crowd.members.get(outside.random.below(among))
                         else {

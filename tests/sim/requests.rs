@@ -410,7 +410,11 @@ impl Crowd {
     }
 
     pub fn viewer(&self, random: &mut Random) -> Viewer {
-        if random.chance(400) { Viewer::Owner } else { Viewer::Member(self.member(random)) }
+        match random.below(10) {
+            0..=3 => Viewer::Owner,
+            4 => Viewer::Visitor,
+            _ => Viewer::Member(self.member(random)),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ pub fn audience(viewer: Viewer, channel: Channel) -> Audience {
     match (viewer, channel) {
         (Viewer::Owner, _) => Audience::App,
         (Viewer::Member(member), _) if channel.member() == Some(member) => Audience::SelfMember,
-        (Viewer::Member(_), _) => Audience::Public,
+        (Viewer::Member(_) | Viewer::Visitor, _) => Audience::Public,
     }
 }
 
