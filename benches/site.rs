@@ -39,6 +39,7 @@ fn new_member(number: u64) -> NewMember {
         privacy: None,
         status: None,
         activity: None,
+        origin: guildhall::domain::event::MemberOrigin::Creation,
         created_at: None,
     }
 }

@@ -19,6 +19,8 @@ mod client;
 mod bulk;
 #[path = "http_doors/deletion.rs"]
 mod deletion;
+#[path = "http_doors/identity.rs"]
+mod identity;
 #[path = "http_doors/members.rs"]
 mod members;
 #[path = "http_doors/receiver.rs"]

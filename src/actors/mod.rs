@@ -5,6 +5,7 @@ pub mod clock;
 pub mod data_dir;
 pub mod disk;
 pub mod handle;
+pub mod identity;
 pub mod import;
 pub mod keys;
 pub mod live;

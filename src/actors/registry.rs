@@ -1,6 +1,7 @@
 //! Which sites there are, who may speak for them, and where they run. Reading asks nobody: it looks
 //! at the newest published directory. Changing goes through one actor and is synced first.
 
+mod clients;
 mod directory;
 mod keeper;
 mod store;
@@ -15,15 +16,18 @@ use thiserror::Error;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+pub use self::clients::{ClientRecord, ClientWish};
 pub use self::store::SiteRecord;
 
 use self::directory::Directory;
 use self::keeper::{AdmitOwnerKey, CreateKey, CreateSite, Keeper, RevokeKey};
 use super::handle::{Caller, Role, SiteHandle};
 use super::keys::{CredentialHash, KeyRecord, KeyRole};
-use super::tokens::{MemberToken, TokenCache, claimed_site};
-use crate::domain::limits::{CREDENTIAL_BYTES_MAX, KEYS_PER_SITE_MAX, NAME_BYTES_MAX, SITES_MAX};
-use crate::domain::{KeyId, MemberId, SiteId, Timestamp};
+use super::tokens::{Grant, ProvenToken, TokenCache, TokenUse, claimed_site};
+use crate::domain::limits::{
+    CREDENTIAL_BYTES_MAX, KEYS_PER_SITE_MAX, NAME_BYTES_MAX, OAUTH_CLIENTS_PER_SITE_MAX, SITES_MAX,
+};
+use crate::domain::{ClientId, KeyId, MemberId, SiteId, Timestamp};
 use crate::journal::{Journal, JournalError};
 
 /// Starts a site and answers once it is ready to be asked.
@@ -42,6 +46,12 @@ pub enum RegistryError {
     KeysFull { site: SiteId },
     #[error("site {0} exists already")]
     SiteExists(SiteId),
+    #[error(
+        "site {site} has {OAUTH_CLIENTS_PER_SITE_MAX} OAuth clients already, which is the most"
+    )]
+    ClientsFull { site: SiteId },
+    #[error("no OAuth client {0}")]
+    UnknownClient(ClientId),
     #[error("the key is in use already")]
     KeyInUse,
     #[error("no site {0}")]
@@ -112,12 +122,26 @@ impl Registry {
             return Ok(Proven { caller, expires_at: None });
         }
         let token = self.token(&directory, hash, credential).ok_or(Unproven::Invalid)?;
-        let MemberToken { site, member, expires } = token;
-        if now >= expires {
+        let role = match token.grant.token_use {
+            TokenUse::Member => Role::Member { member: token.member() },
+            TokenUse::Visitor => Role::Visitor,
+            TokenUse::VisitorRefresh | TokenUse::MemberRefresh | TokenUse::Session => {
+                return Err(Unproven::Invalid);
+            }
+        };
+        if now >= token.expires {
             return Err(Unproven::Expired);
         }
-        let caller = Caller { site, role: Role::Member { member } };
-        Ok(Proven { caller, expires_at: Some(expires) })
+        let caller = Caller { site: token.site, role };
+        Ok(Proven { caller, expires_at: Some(token.expires) })
+    }
+
+    /// A token of any use that has not expired.
+    pub fn prove_token(&self, token: &str, now: Timestamp) -> Option<ProvenToken> {
+        let is_short = token.len() <= CREDENTIAL_BYTES_MAX;
+        let directory = self.directory.borrow();
+        let proven = directory.signer(claimed_site(token).filter(|_| is_short)?)?.prove(token)?;
+        (now < proven.expires).then_some(proven)
     }
 
     fn token(
@@ -125,7 +149,7 @@ impl Registry {
         directory: &Directory,
         hash: CredentialHash,
         credential: &str,
-    ) -> Option<MemberToken> {
+    ) -> Option<ProvenToken> {
         if let Some(token) = self.tokens.get(&hash) {
             return Some(token);
         }
@@ -148,16 +172,26 @@ impl Registry {
         self.directory.borrow().handle(site)
     }
 
-    /// A token for `member`, and the seconds it lives.
+    /// A token, and the seconds it lives.
+    pub fn issue_token(
+        &self,
+        site: SiteId,
+        grant: Grant,
+        now: Timestamp,
+    ) -> Result<(String, i64), RegistryError> {
+        let directory = self.directory.borrow();
+        let signer = directory.signer(site).ok_or(RegistryError::UnknownSite(site))?;
+        Ok(signer.issue(grant, Uuid::new_v4(), now)?)
+    }
+
+    /// For `member`, to act with.
     pub fn issue_member_token(
         &self,
         site: SiteId,
         member: MemberId,
         now: Timestamp,
     ) -> Result<(String, i64), RegistryError> {
-        let directory = self.directory.borrow();
-        let signer = directory.signer(site).ok_or(RegistryError::UnknownSite(site))?;
-        Ok(signer.issue(member, Uuid::new_v4(), now)?)
+        self.issue_token(site, Grant::member(member), now)
     }
 
     /// Makes and starts a site; it is registered durably when this answers.

@@ -1,5 +1,6 @@
-//! Member tokens: HS256 JWTs, signed with a key of their site. Short-lived, kept nowhere. The
-//! header's `kid` names the site, so that the key is found before anything in it is believed.
+//! Tokens: HS256 JWTs, signed with a key of their site, kept nowhere. The header's `kid` names the
+//! site, so that the key is found before anything in it is believed. What a token is good for is
+//! part of it: none serves for another purpose.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -9,25 +10,90 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::keys::CredentialHash;
-use crate::domain::limits::{MEMBER_TOKEN_SECONDS, TOKENS_REMEMBERED_MAX};
-use crate::domain::{MemberId, SiteId, Timestamp};
+use crate::domain::limits::{
+    MEMBER_TOKEN_SECONDS, REFRESH_TOKEN_SECONDS, SESSION_TOKEN_SECONDS, TOKENS_REMEMBERED_MAX,
+};
+use crate::domain::{ClientId, MemberId, SiteId, Timestamp};
+
+/// What a token is good for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenUse {
+    /// Requests of a member.
+    #[default]
+    Member,
+    /// Requests of somebody who has not logged in.
+    Visitor,
+    /// Another token of the same visitor.
+    VisitorRefresh,
+    /// Another token of the same member, while its login is not ended.
+    MemberRefresh,
+    /// A code for an application, after a password was right.
+    Session,
+}
+
+impl TokenUse {
+    pub fn seconds(self) -> i64 {
+        match self {
+            TokenUse::Member | TokenUse::Visitor => MEMBER_TOKEN_SECONDS,
+            TokenUse::VisitorRefresh | TokenUse::MemberRefresh => REFRESH_TOKEN_SECONDS,
+            TokenUse::Session => SESSION_TOKEN_SECONDS,
+        }
+    }
+
+    fn is_member(&self) -> bool {
+        *self == TokenUse::Member
+    }
+}
+
+/// For whom a token is, and for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    pub token_use: TokenUse,
+    /// The member's id, or the visitor's.
+    pub subject: Uuid,
+    pub client: Option<ClientId>,
+    /// The login that a refresh token renews.
+    pub login: Option<Uuid>,
+}
+
+impl Grant {
+    pub fn member(member: MemberId) -> Grant {
+        let subject = member.uuid();
+        Grant { token_use: TokenUse::Member, subject, client: None, login: None }
+    }
+}
 
 /// What a token says. Times are Unix seconds, as RFC 7519 wants them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Claims {
-    sub: MemberId,
+    sub: Uuid,
     site: SiteId,
     iat: i64,
     exp: i64,
     jti: Uuid,
+    #[serde(rename = "use", default, skip_serializing_if = "TokenUse::is_member")]
+    token_use: TokenUse,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client: Option<ClientId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    login: Option<Uuid>,
 }
 
-/// A proven token.
+/// A token whose signature is right. It may have expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MemberToken {
+pub struct ProvenToken {
     pub site: SiteId,
-    pub member: MemberId,
+    pub grant: Grant,
+    pub issued: Timestamp,
     pub expires: Timestamp,
+}
+
+impl ProvenToken {
+    /// The member it is of, if it is of one.
+    pub fn member(&self) -> MemberId {
+        MemberId::from(self.grant.subject)
+    }
 }
 
 /// Signs and proves the tokens of one site.
@@ -61,26 +127,29 @@ impl TokenSigner {
     /// The token and the seconds it lives. `id` must be random and new.
     pub fn issue(
         &self,
-        member: MemberId,
+        grant: Grant,
         id: Uuid,
         now: Timestamp,
     ) -> Result<(String, i64), jsonwebtoken::errors::Error> {
         let iat = now.unix_ms.div_euclid(1_000);
-        let exp = iat + MEMBER_TOKEN_SECONDS;
-        let claims = Claims { sub: member, site: self.site, iat, exp, jti: id };
+        let Grant { token_use, subject, client, login } = grant;
+        let seconds = token_use.seconds();
+        let (sub, site, exp, jti) = (subject, self.site, iat + seconds, id);
+        let claims = Claims { sub, site, iat, exp, jti, token_use, client, login };
         let header = Header { kid: Some(self.site.to_string()), ..Header::new(Algorithm::HS256) };
-        let token = jsonwebtoken::encode(&header, &claims, &self.encoding)?;
-        Ok((token, MEMBER_TOKEN_SECONDS))
+        Ok((jsonwebtoken::encode(&header, &claims, &self.encoding)?, seconds))
     }
 
     /// Proves signature and site. Whether it has expired is the caller's next question.
-    pub fn prove(&self, token: &str) -> Option<MemberToken> {
+    pub fn prove(&self, token: &str) -> Option<ProvenToken> {
         let decoded = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation);
-        let claims = decoded.ok()?.claims;
-        (claims.site == self.site).then_some(MemberToken {
-            site: claims.site,
-            member: claims.sub,
-            expires: Timestamp::from_unix_ms(claims.exp.saturating_mul(1_000)),
+        let Claims { sub, site, iat, exp, token_use, client, login, .. } = decoded.ok()?.claims;
+        let at = |seconds: i64| Timestamp::from_unix_ms(seconds.saturating_mul(1_000));
+        (site == self.site).then_some(ProvenToken {
+            site,
+            grant: Grant { token_use, subject: sub, client, login },
+            issued: at(iat),
+            expires: at(exp),
         })
     }
 }
@@ -93,7 +162,7 @@ pub fn claimed_site(token: &str) -> Option<SiteId> {
 /// Proven tokens by hash, so that a busy member costs one hash a request and no HMAC. A fixed
 /// number of slots: a newcomer takes the slot of whoever was there.
 pub struct TokenCache {
-    slots: Box<[Mutex<Option<(CredentialHash, MemberToken)>>]>,
+    slots: Box<[Mutex<Option<(CredentialHash, ProvenToken)>>]>,
 }
 
 impl Default for TokenCache {
@@ -103,16 +172,16 @@ impl Default for TokenCache {
 }
 
 impl TokenCache {
-    pub fn get(&self, hash: &CredentialHash) -> Option<MemberToken> {
+    pub fn get(&self, hash: &CredentialHash) -> Option<ProvenToken> {
         let slot = self.slot(hash).lock().unwrap_or_else(PoisonError::into_inner);
         slot.as_ref().filter(|(known, _)| known.matches(hash)).map(|(_, token)| *token)
     }
 
-    pub fn put(&self, hash: CredentialHash, token: MemberToken) {
+    pub fn put(&self, hash: CredentialHash, token: ProvenToken) {
         *self.slot(&hash).lock().unwrap_or_else(PoisonError::into_inner) = Some((hash, token));
     }
 
-    fn slot(&self, hash: &CredentialHash) -> &Mutex<Option<(CredentialHash, MemberToken)>> {
+    fn slot(&self, hash: &CredentialHash) -> &Mutex<Option<(CredentialHash, ProvenToken)>> {
         let number = u64::from_le_bytes(std::array::from_fn(|index| hash.0[index]));
         &self.slots[(number % self.slots.len() as u64) as usize]
     }
@@ -126,16 +195,33 @@ mod tests {
     const ANN: MemberId = MemberId::from_u128(2);
     const NOW: Timestamp = Timestamp::from_unix_ms(1_700_000_000_500);
 
+    fn issued(grant: Grant) -> String {
+        TokenSigner::new(SITE, &[3; 32]).issue(grant, Uuid::nil(), NOW).unwrap().0
+    }
+
     fn token() -> String {
-        TokenSigner::new(SITE, &[3; 32]).issue(ANN, Uuid::nil(), NOW).unwrap().0
+        issued(Grant::member(ANN))
     }
 
     #[test]
     fn a_token_names_its_member_site_and_end() {
         let proven = TokenSigner::new(SITE, &[3; 32]).prove(&token()).unwrap();
         assert_eq!(claimed_site(&token()), Some(SITE));
-        assert_eq!((proven.site, proven.member), (SITE, ANN));
+        assert_eq!((proven.site, proven.member()), (SITE, ANN));
+        assert_eq!(proven.grant.token_use, TokenUse::Member);
         assert_eq!(proven.expires.unix_ms, (1_700_000_000 + MEMBER_TOKEN_SECONDS) * 1_000);
+    }
+
+    #[test]
+    fn a_token_says_what_it_is_good_for() {
+        let login = Some(Uuid::from_u128(9));
+        let client = Some(ClientId::from_u128(8));
+        for token_use in [TokenUse::Visitor, TokenUse::MemberRefresh, TokenUse::Session] {
+            let grant = Grant { token_use, client, login, ..Grant::member(ANN) };
+            let proven = TokenSigner::new(SITE, &[3; 32]).prove(&issued(grant)).unwrap();
+            assert_eq!(proven.grant, grant);
+            assert_eq!(proven.expires.unix_ms - proven.issued.unix_ms, token_use.seconds() * 1_000);
+        }
     }
 
     #[test]
@@ -164,7 +250,8 @@ mod tests {
     #[test]
     fn a_remembered_token_is_found_by_its_whole_hash() {
         let cache = TokenCache::default();
-        let proven = MemberToken { site: SITE, member: ANN, expires: NOW };
+        let grant = Grant::member(ANN);
+        let proven = ProvenToken { site: SITE, grant, issued: NOW, expires: NOW };
         let hash = CredentialHash::of("one");
         cache.put(hash, proven);
         assert_eq!(cache.get(&hash), Some(proven));

@@ -19,6 +19,7 @@ use super::verifier;
 use crate::actors::clock::{Clock, SystemClock};
 use crate::actors::data_dir::{DataDir, Stage};
 use crate::actors::disk::DiskReserve;
+use crate::actors::identity::{Identity, IdentityDesk};
 use crate::actors::registry::{Registry, StartSite};
 use crate::actors::runtime::{RuntimeParts, SiteRuntime};
 use crate::actors::site::SiteOptions;
@@ -123,8 +124,13 @@ impl Engine {
             guard: self.guard.clone(),
             consumers_changed: self.consumers_changed.clone(),
         });
+        let identity = IdentityDesk {
+            identity: Identity::new(self.journal.clone()),
+            registry: self.registry.clone(),
+        };
         ProcessFront {
             hooks,
+            identity,
             sites: self.sites(),
             clock: self.clock.clone(),
             guard: self.guard.clone(),

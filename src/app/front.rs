@@ -10,6 +10,7 @@ use super::hook_desk::HookDesk;
 use super::sites::{OpenSite, Sites};
 use crate::actors::clock::Clock;
 use crate::actors::handle::{CallError, Caller, SiteHandle};
+use crate::actors::identity::IdentityDesk;
 use crate::domain::{EndpointId, MemberId, SiteId, Timestamp};
 use crate::http::Front;
 use crate::http::front::{EndpointSecret, IssuedToken, RecordsFault, RecordsPage, Unready};
@@ -26,6 +27,7 @@ pub struct ProcessFront {
     pub guard: Guard,
     pub vault: Vault,
     pub hooks: HookDesk,
+    pub identity: IdentityDesk,
     pub metrics: Metrics,
     pub health: Health,
 }
@@ -49,6 +51,10 @@ impl Front for ProcessFront {
                 None
             }
         }
+    }
+
+    fn identity(&self) -> Option<&IdentityDesk> {
+        Some(&self.identity)
     }
 
     fn records_after(

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::domain::command::{IncrementBatch, IncrementLine, LineFault, NewMember};
-use crate::domain::event::MemberOrigin;
 use crate::domain::limits::PRODUCERS_PER_APP_MAX;
 use crate::domain::{
     AppId, Change, Commit, Event, MemberId, MemberOrdinal, OpId, Refusal, Timestamp,
@@ -246,7 +245,7 @@ impl Site {
         let at = self.next_commit(now);
         let (mut answer, mut records) = (Imported::default(), Vec::with_capacity(lines.len()));
         for (index, new) in lines {
-            match self.member_created(new, MemberOrigin::Import, at.time) {
+            match self.member_created(new, at.time) {
                 Ok(event) => {
                     records.push(self.write_record(at, event));
                     answer.ids.push(Some(new.id));

@@ -97,6 +97,7 @@ mod tests {
             privacy: None,
             status: None,
             activity: None,
+            origin: crate::domain::event::MemberOrigin::Creation,
             created_at: None,
         };
         site.turn(&Command::CreateMember(Box::new(new)), Timestamp::default());

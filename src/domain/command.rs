@@ -8,6 +8,7 @@ use super::endpoint::{
     Condition, CounterBatch, DeliveryMode, EndpointChannel, EndpointReport, EndpointSettings,
     PayloadFormat, Replayed, SealedHeader,
 };
+use super::event::MemberOrigin;
 use super::id::{AboutId, AppId, AssignmentId, BadgeId, EndpointId, MemberId, OpId};
 use super::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
 use super::report::NewReport;
@@ -28,6 +29,7 @@ pub struct NewMember {
     pub privacy: Option<PrivacyStatus>,
     pub status: Option<Status>,
     pub activity: Option<ActivityStatus>,
+    pub origin: MemberOrigin,
     /// Taken from an import; `None` means now.
     pub created_at: Option<super::Timestamp>,
 }

@@ -26,6 +26,7 @@ pub mod kind {
     pub enum Key {}
     pub enum Report {}
     pub enum About {}
+    pub enum OauthClient {}
 }
 
 pub type SiteId = Id<kind::Site>;
@@ -36,6 +37,8 @@ pub type EndpointId = Id<kind::Endpoint>;
 pub type KeyId = Id<kind::Key>;
 pub type ReportId = Id<kind::Report>;
 pub type AboutId = Id<kind::About>;
+/// An application that lets visitors and members in, as OAuth 2.0 calls it.
+pub type ClientId = Id<kind::OauthClient>;
 
 impl<K> Id<K> {
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {

@@ -139,6 +139,26 @@ pub const TAIL_RECORDS_MAX: usize = 16_384;
 pub const TAIL_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 
 pub const MEMBER_TOKEN_SECONDS: i64 = 3_600 * 4;
+/// What renews them lives longer; a member's can be taken back.
+pub const REFRESH_TOKEN_SECONDS: i64 = 3_600 * 24 * 30;
+/// Between the password and the application that gets a code for it.
+pub const SESSION_TOKEN_SECONDS: i64 = 600;
+/// From the code to the tokens for it; codes of the process that wait to be used.
+pub const AUTHORIZATION_CODE_MS_MAX: i64 = 60_000;
+pub const AUTHORIZATION_CODES_MAX: usize = 10_000;
+/// Logins of one member that can be renewed; one more ends the oldest.
+pub const SESSIONS_PER_MEMBER_MAX: usize = 32;
+pub const OAUTH_CLIENTS_PER_SITE_MAX: usize = 100;
+pub const REDIRECT_URIS_PER_CLIENT_MAX: usize = 20;
+pub const PASSWORD_CHARS_MIN: usize = 8;
+pub const PASSWORD_BYTES_MAX: usize = 256;
+/// Passwords that wait to be hashed; more are answered 503.
+pub const PASSWORDS_WAITING_MAX: usize = 64;
+/// Wrong passwords for one account within the time below; then 429 until it is over.
+pub const LOGIN_FAILURES_MAX: u32 = 10;
+pub const LOGIN_FAILURES_MS: i64 = 900_000;
+/// Accounts whose wrong passwords are counted at a time; the oldest is forgotten for a newer one.
+pub const LOGIN_FAILURES_ACCOUNTS_MAX: usize = 65_536;
 
 /// Bytes of commits that one synced append takes, about; what waits beyond it goes into the next.
 pub const JOURNAL_BATCH_BYTES_MAX: usize = 16 * 1_024 * 1_024;

@@ -16,8 +16,8 @@ pub use batch::{Change, Commit, Touch, WrittenRecord};
 pub use command::{Command, ItemKey};
 pub use event::{Event, Record};
 pub use id::{
-    AboutId, AppId, AssignmentId, BadgeId, EndpointId, ItemOrdinal, KeyId, MemberId, MemberOrdinal,
-    OpId, ReportId, SiteId,
+    AboutId, AppId, AssignmentId, BadgeId, ClientId, EndpointId, ItemOrdinal, KeyId, MemberId,
+    MemberOrdinal, OpId, ReportId, SiteId,
 };
 pub use refusal::{Refusal, Violation};
 pub use time::Timestamp;

@@ -8,8 +8,12 @@ use crate::domain::MemberId;
 pub enum Access {
     /// No credential is asked for or looked at.
     Public,
+    /// None, or any: browsers that are sent here bring none.
+    Optional,
     /// Any credential: what is shown depends on who looks.
     Anyone,
+    /// Any credential but a visitor's: something is changed.
+    MembersOrKeys,
     /// The owner's key or an app's key.
     Keys,
     /// The owner's key or an app's key, or the very member that the path names.
@@ -24,7 +28,9 @@ impl Access {
     /// `named` is the member in the path, where the route has one.
     pub fn check(self, caller: &Caller, named: Option<MemberId>) -> Result<(), Problem> {
         let is_allowed = match (self, &caller.role) {
-            (Access::Public | Access::Anyone, _) => true,
+            (Access::Public | Access::Optional | Access::Anyone, _) => true,
+            (Access::MembersOrKeys, Role::Visitor) => false,
+            (Access::MembersOrKeys, _) => true,
             (Access::Keys, Role::Owner { .. } | Role::App { .. }) => true,
             (Access::KeysOrSelf, Role::Owner { .. } | Role::App { .. }) => true,
             (Access::KeysOrSelf, Role::Member { member }) => named == Some(*member),
@@ -41,7 +47,9 @@ impl Access {
     pub fn wanted(self) -> &'static str {
         match self {
             Access::Public => "no credential is needed",
+            Access::Optional => "no credential is needed, one is looked at",
             Access::Anyone => "this takes any credential of the site",
+            Access::MembersOrKeys => "this takes any credential of the site but a visitor's",
             Access::Keys => "this takes the owner's key or an app's key",
             Access::KeysOrSelf => {
                 "this takes the owner's key, an app's key or the token of the member itself"
@@ -80,6 +88,7 @@ mod tests {
     #[test]
     fn everyone_gets_what_the_row_says_and_no_more() {
         check(Access::Anyone, [true, true, true, true, true]);
+        check(Access::MembersOrKeys, [true, true, true, true, false]);
         check(Access::Keys, [true, true, false, false, false]);
         check(Access::KeysOrSelf, [true, true, true, false, false]);
         check(Access::Owner, [true, false, false, false, false]);

@@ -13,6 +13,7 @@ use super::front::Front;
 use super::router::Params;
 use super::{json as json_body, query_string};
 use crate::actors::handle::{Answer, Caller, Role, SiteHandle};
+use crate::actors::identity::IdentityDesk;
 use crate::core::query::{Outcome, Query, View, Viewer};
 use crate::domain::id::Id;
 use crate::domain::{AppId, Command, MemberId};
@@ -27,6 +28,8 @@ pub struct Call {
     pub params: Params,
     pub query: String,
     pub body: Bytes,
+    /// Where the caller reached this process, as it says itself.
+    pub host: String,
 }
 
 pub struct Proof {
@@ -37,6 +40,12 @@ pub struct Proof {
 impl Call {
     fn proof(&self) -> Result<&Proof, Problem> {
         self.proof.as_ref().ok_or_else(|| Problem::unauthenticated("a credential is needed"))
+    }
+
+    /// Who members are, and the applications that let them in.
+    pub fn desk(&self) -> Result<&IdentityDesk, Problem> {
+        let stopped = || Problem::from(crate::actors::handle::CallError::Stopped);
+        self.front.identity().ok_or_else(stopped)
     }
 
     pub fn caller(&self) -> Result<&Caller, Problem> {
@@ -132,6 +141,8 @@ pub enum Kind {
     Metrics,
     /// A file of the embedded page, with its content type.
     Page(&'static str),
+    /// A browser is sent on to the address in the body.
+    Redirect,
 }
 
 impl Reply {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::{Bytes, BytesMut};
@@ -84,6 +84,7 @@ impl Doors {
             params,
             query: request.query_string().to_owned(),
             body,
+            host: host_of(request),
         };
         (row.handler)(call).await
     }
@@ -94,7 +95,9 @@ impl Doors {
         request: &HttpRequest,
         params: &Params,
     ) -> Result<Option<Proof>, Problem> {
-        if row.access == Access::Public {
+        let header = request.headers().get(AUTHORIZATION);
+        let is_anonymous = header.is_none_or(|header| header.is_empty());
+        if row.access == Access::Public || row.access == Access::Optional && is_anonymous {
             return Ok(None);
         }
         let caller = auth::prove(request.headers(), &*self.front)?;
@@ -104,6 +107,12 @@ impl Doors {
         let site = site.ok_or_else(|| Problem::from(crate::actors::handle::CallError::Stopped))?;
         Ok(Some(Proof { caller, site }))
     }
+}
+
+fn host_of(request: &HttpRequest) -> String {
+    let header = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let host = header.or_else(|| request.uri().authority().map(|authority| authority.as_str()));
+    host.unwrap_or("localhost").to_owned()
 }
 
 /// Reads a body within its limit and its time.
@@ -201,9 +210,13 @@ fn refusal(problem: &Problem, request_id: &str, request: &HttpRequest) -> HttpRe
 
 fn response_of(reply: Reply) -> HttpResponse {
     let Reply { body, seq, kind } = reply;
+    if kind == Kind::Redirect {
+        return redirect(&body);
+    }
     let mut response = HttpResponse::new(StatusCode::OK).set_body(BoxBody::new(body));
     let headers = response.headers_mut();
     match kind {
+        Kind::Redirect => unreachable!("has no body"),
         Kind::Json | Kind::Metrics => {
             headers.insert(CONTENT_TYPE, if kind == Kind::Json { JSON } else { METRICS });
             headers.insert(CACHE_CONTROL, NO_STORE);
@@ -218,6 +231,17 @@ fn response_of(reply: Reply) -> HttpResponse {
     if let Some(seq) = seq {
         headers.insert(CONSISTENT, HeaderValue::from(seq));
     }
+    response
+}
+
+fn redirect(address: &[u8]) -> HttpResponse {
+    let Ok(address) = HeaderValue::from_bytes(address) else {
+        return HttpResponse::new(StatusCode::INTERNAL_SERVER_ERROR);
+    };
+    let mut response = HttpResponse::new(StatusCode::FOUND);
+    response.headers_mut().insert(LOCATION, address);
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, DATA_POLICY);
     response
 }
 

@@ -19,8 +19,9 @@ use super::hook_front::{
     Consumer, ConsumerStep, Consumers, Counted, DeliveryState, HookFront, HookFuture, KeyNeed,
     ListedAttempt, PublishedKey, Tried,
 };
-use super::routes::table;
+use super::routes::{Row, table};
 use crate::actors::handle::{CallError, Caller, Role, SiteHandle};
+use crate::actors::identity::IdentityDesk;
 use crate::core::delivery::DeadLetter;
 use crate::domain::endpoint::Replayed;
 use crate::domain::event::Endpoint;
@@ -39,6 +40,7 @@ impl Front for StoppedFront {
             "owner" => Role::Owner { key },
             "app" => Role::App { key, app: AppId::site_code() },
             "member" => Role::Member { member: MemberId::from_u128(7) },
+            "visitor" => Role::Visitor,
             _ => return None,
         };
         Some(Caller { site: SiteId::from_u128(1), role })
@@ -47,6 +49,9 @@ impl Front for StoppedFront {
         None
     }
     fn issue_member_token(&self, _site: SiteId, _member: MemberId) -> Option<IssuedToken> {
+        None
+    }
+    fn identity(&self) -> Option<&IdentityDesk> {
         None
     }
     fn records_after(
@@ -165,17 +170,36 @@ fn concrete(path: &str, id: &str) -> String {
 }
 
 #[actix_web::test]
+async fn where_a_credential_is_optional_a_wrong_one_is_refused() {
+    let optional: Vec<Row> =
+        table().into_iter().filter(|row| row.access == Access::Optional).collect();
+    assert_eq!(optional.len(), 2);
+    for row in optional {
+        let wrong = status_and_code(request(&row.method, &row.path, "nobody")).await;
+        assert_eq!(wrong, (401, "UNAUTHENTICATED".to_owned()), "{}", row.path);
+        let (status, _) = status_and_code(request(&row.method, &row.path, "")).await;
+        assert_ne!(status, 401, "{}", row.path);
+    }
+}
+
+#[actix_web::test]
 async fn every_route_lets_in_whom_its_row_names_and_nobody_else() {
-    for row in table().iter().filter(|row| row.access != Access::Public) {
+    let asks = |row: &&Row| !matches!(row.access, Access::Public | Access::Optional);
+    for row in table().iter().filter(asks) {
         for path in row.paths() {
-            for (credential, id) in
-                [("owner", OTHER), ("app", OTHER), ("member", OTHER), ("member", MEMBER)]
-            {
+            for (credential, id) in [
+                ("owner", OTHER),
+                ("app", OTHER),
+                ("member", OTHER),
+                ("member", MEMBER),
+                ("visitor", MEMBER),
+            ] {
                 let is_self = credential == "member" && id == MEMBER;
                 let may_enter = match row.access {
-                    Access::Public | Access::Anyone => true,
-                    Access::Keys => credential != "member",
-                    Access::KeysOrSelf => credential != "member" || is_self,
+                    Access::MembersOrKeys => credential != "visitor",
+                    Access::Public | Access::Optional | Access::Anyone => true,
+                    Access::Keys => matches!(credential, "owner" | "app"),
+                    Access::KeysOrSelf => matches!(credential, "owner" | "app") || is_self,
                     Access::Owner => credential == "owner",
                     Access::Member => credential == "member",
                 };

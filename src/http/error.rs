@@ -7,6 +7,7 @@ use actix_web::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_
 use serde_json::{Map, Value, json};
 
 use crate::actors::handle::CallError;
+use crate::actors::identity::IdentityError;
 use crate::domain::limits::RETRY_AFTER_SECONDS;
 use crate::domain::{Refusal, Violation};
 
@@ -96,6 +97,13 @@ impl Problem {
     pub fn unavailable(code: &'static str, detail: &str) -> Problem {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail)
             .hint(Hint::RetryAfterSeconds(RETRY_AFTER_SECONDS))
+    }
+
+    /// Too often: the same is welcome again after a while.
+    pub fn throttled(detail: impl Into<String>, retry_after_ms: i64) -> Problem {
+        let seconds = u32::try_from(retry_after_ms.max(0) / 1_000 + 1).unwrap_or(u32::MAX);
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "THROTTLED", detail)
+            .hint(Hint::RetryAfterSeconds(seconds))
     }
 
     pub fn internal() -> Problem {
@@ -240,6 +248,24 @@ impl From<CallError> for Problem {
             ),
             CallError::Stopped => Problem::unavailable("STOPPED", "the site is not being served"),
             CallError::Internal => Problem::internal(),
+        }
+    }
+}
+
+impl From<IdentityError> for Problem {
+    fn from(error: IdentityError) -> Problem {
+        let detail = error.to_string();
+        match error {
+            // The code by which the platform's clients know a wrong password.
+            IdentityError::Wrong => Problem::new(StatusCode::UNAUTHORIZED, "-19976", detail),
+            IdentityError::Throttled { retry_after_ms } => {
+                Problem::throttled(detail, retry_after_ms)
+            }
+            IdentityError::Overloaded => Problem::unavailable("OVERLOADED", &detail),
+            IdentityError::Store(_) => {
+                tracing::error!("{error}");
+                Problem::unavailable("UNDONE", "the account could not be read or stored: try again")
+            }
         }
     }
 }

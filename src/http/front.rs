@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::hook_front::HookFront;
 use crate::actors::handle::{CallError, Caller, SiteHandle};
+use crate::actors::identity::IdentityDesk;
 use crate::domain::{EndpointId, MemberId, SiteId, Timestamp, WrittenRecord};
 
 pub trait Front: Send + Sync + 'static {
@@ -13,6 +14,8 @@ pub trait Front: Send + Sync + 'static {
     fn site(&self, site: SiteId) -> Option<SiteHandle>;
     /// `None` when it cannot be signed, which is told in the log.
     fn issue_member_token(&self, site: SiteId, member: MemberId) -> Option<IssuedToken>;
+    /// `None` while nothing is served.
+    fn identity(&self) -> Option<&IdentityDesk>;
     /// Durable records with a seq above `after`, oldest first, at most `limit`.
     fn records_after(
         &self,

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::fields::{Faults, Node};
 use super::names::{ACTIVITY_NAMES, PRIVACY_NAMES, STATUS_NAMES};
 use crate::domain::command::{NewMember, ProfilePatch};
+use crate::domain::event::MemberOrigin;
 use crate::domain::limits::{
     ADDRESS_TEXT_BYTES_MAX, CONTACT_ENTRIES_MAX, CUSTOM_FIELD_KEY_BYTES_MAX,
     CUSTOM_FIELD_VALUE_BYTES_MAX, CUSTOM_FIELDS_MAX, EMAIL_BYTES_MAX, IMAGE_ID_BYTES_MAX,
@@ -41,6 +42,10 @@ impl MemberReader<'_> {
             privacy,
             status: None,
             activity: None,
+            origin: match source {
+                Source::Creation => MemberOrigin::Creation,
+                Source::Import => MemberOrigin::Import,
+            },
             created_at: None,
         };
         if source == Source::Import {
@@ -105,11 +110,11 @@ impl MemberReader<'_> {
         Some((!text.is_empty()).then(|| text.to_owned()))
     }
 
-    fn filled(&mut self, node: &Node<'_>, bytes_max: usize) -> Option<String> {
+    pub(super) fn filled(&mut self, node: &Node<'_>, bytes_max: usize) -> Option<String> {
         self.edit(node, bytes_max).flatten()
     }
 
-    fn email(&mut self, node: &Node<'_>) -> Option<String> {
+    pub(super) fn email(&mut self, node: &Node<'_>) -> Option<String> {
         let email = self.faults.text(node, EMAIL_BYTES_MAX)?;
         if email.is_empty() {
             return None;
@@ -246,7 +251,7 @@ fn filled_list<T>(list: Vec<T>) -> Option<Vec<T>> {
 }
 
 /// The form only; whether somebody reads it shows when a mail is sent.
-fn is_email(text: &str) -> bool {
+pub(super) fn is_email(text: &str) -> bool {
     let forbidden = |c: char| c.is_whitespace() || c.is_control() || "<>()[],;:\\\"".contains(c);
     match text.rsplit_once('@') {
         Some((name, domain)) => {

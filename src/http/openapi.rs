@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::access::Access;
 use super::event_catalogue;
-use super::openapi_operations::{Described, OPERATIONS};
+use super::openapi_identity;
+use super::openapi_operations::{self, Described};
 use super::openapi_schemas;
 use super::router::is_parameter;
 use super::routes::{Row, table};
@@ -45,7 +46,7 @@ const DESCRIPTION: &str = "Members, follows, likes, counters and badges of one s
     `x-wix-consistent`: the seq up to which it is durable.";
 
 fn operation(row: &Row) -> Value {
-    let described = OPERATIONS.iter().find(|described| described.name == row.operation);
+    let described = operations().find(|described| described.name == row.operation);
     let mut operation = json!({
         "operationId": row.operation,
         "description": description(row),
@@ -65,6 +66,10 @@ fn operation(row: &Row) -> Value {
         operation["requestBody"] = request_body(row, described);
     }
     operation
+}
+
+fn operations() -> impl Iterator<Item = &'static Described> {
+    openapi_operations::OPERATIONS.iter().chain(openapi_identity::OPERATIONS)
 }
 
 fn description(row: &Row) -> String {
@@ -118,13 +123,20 @@ fn responses(row: &Row, described: Option<&Described>) -> Value {
         }
     };
     let problem = json!({"$ref": "#/components/schemas/Problem"});
-    json!({
-        "200": {"description": "done", "content": {media: {"schema": schema}}},
+    let mut responses = json!({
         "default": {
             "description": "refused or failed",
             "content": {"application/problem+json": {"schema": problem}},
         },
-    })
+    });
+    if row.operation != "authorize" {
+        let content = json!({media: {"schema": schema}});
+        responses["200"] = json!({"description": "done", "content": content});
+    }
+    if matches!(row.operation, "authorize" | "logout") {
+        responses["302"] = json!({"description": "a browser goes on to `Location`"});
+    }
+    responses
 }
 
 /// The limits that a caller can run into, under their names.
@@ -159,6 +171,11 @@ fn limit_values() -> Value {
         "badgesPerSiteMax": limits::BADGES_PER_SITE_MAX,
         "badgesPerMemberMax": limits::BADGES_PER_MEMBER_MAX,
         "keysPerSiteMax": limits::KEYS_PER_SITE_MAX,
+        "oauthClientsPerSiteMax": limits::OAUTH_CLIENTS_PER_SITE_MAX,
+        "redirectUrisPerClientMax": limits::REDIRECT_URIS_PER_CLIENT_MAX,
+        "passwordBytesMax": limits::PASSWORD_BYTES_MAX,
+        "sessionsPerMemberMax": limits::SESSIONS_PER_MEMBER_MAX,
+        "loginFailuresMax": limits::LOGIN_FAILURES_MAX,
         "profileBytesMax": limits::PROFILE_BYTES_MAX,
         "contactEntriesMax": limits::CONTACT_ENTRIES_MAX,
         "customFieldsMax": limits::CUSTOM_FIELDS_MAX,
@@ -193,9 +210,9 @@ mod tests {
     #[test]
     fn every_route_has_its_words_and_no_words_are_left_over() {
         let routes: BTreeSet<&str> = table().iter().map(|row| row.operation).collect();
-        let words: BTreeSet<&str> = OPERATIONS.iter().map(|described| described.name).collect();
+        let words: BTreeSet<&str> = operations().map(|described| described.name).collect();
         assert_eq!(routes, words);
-        assert_eq!(words.len(), OPERATIONS.len());
+        assert_eq!(words.len(), operations().count());
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub struct Described {
     pub response: &'static str,
 }
 
-const fn words(
+pub(super) const fn words(
     name: &'static str,
     tag: &'static str,
     summary: &'static str,
@@ -22,19 +22,19 @@ const fn words(
 }
 
 /// The three shapes of an operation.
-struct Bodies {
+pub(super) struct Bodies {
     query: &'static str,
     request: &'static str,
     response: &'static str,
 }
 
 /// An operation that reads only its path and query string.
-const fn reads(query: &'static str, response: &'static str) -> Bodies {
+pub(super) const fn reads(query: &'static str, response: &'static str) -> Bodies {
     Bodies { query, request: "", response }
 }
 
 /// An operation that takes a body.
-const fn takes(request: &'static str, response: &'static str) -> Bodies {
+pub(super) const fn takes(request: &'static str, response: &'static str) -> Bodies {
     Bodies { query: "", request, response }
 }
 

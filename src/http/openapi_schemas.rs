@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::openapi_identity;
 use crate::domain::limits;
 
 const COMPONENTS: &[(&str, &str)] = &[
@@ -206,7 +207,7 @@ pub fn inlined(schema: Value) -> Value {
     match schema {
         Value::Object(fields) => {
             let target = fields.get("$ref").and_then(|path| path.as_str()?.rsplit('/').next());
-            let component = target.and_then(|name| COMPONENTS.iter().find(|(n, _)| *n == name));
+            let component = target.and_then(|name| components().find(|(n, _)| *n == name));
             match component {
                 Some((_, shape)) if shape.contains('|') => enumeration(shape),
                 Some((_, shape)) => inlined(object(shape)),
@@ -222,9 +223,13 @@ pub fn inlined(schema: Value) -> Value {
 }
 
 /// All components, by name.
+fn components() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    COMPONENTS.iter().chain(openapi_identity::COMPONENTS)
+}
+
 pub fn all() -> Value {
     let mut schemas = Map::new();
-    for (name, shape) in COMPONENTS {
+    for (name, shape) in components() {
         let schema = if shape.contains('|') { enumeration(shape) } else { object(shape) };
         schemas.insert((*name).to_owned(), schema);
     }
@@ -262,7 +267,7 @@ pub fn schema(kind: &str) -> Value {
     if let Some(inner) = kind.strip_prefix('[').and_then(|kind| kind.strip_suffix(']')) {
         return json!({"type": "array", "items": schema(inner)});
     }
-    if COMPONENTS.iter().any(|(name, _)| *name == kind) {
+    if components().any(|(name, _)| *name == kind) {
         return json!({"$ref": format!("#/components/schemas/{kind}")});
     }
     scalar(kind)
@@ -281,6 +286,10 @@ fn scalar(kind: &str) -> Value {
         "any" => json!({}),
         "color" => json!({"type": "string", "pattern": "^#[0-9A-Fa-f]{6}$"}),
         "email" => text(limits::EMAIL_BYTES_MAX),
+        "password" => json!({
+            "type": "string", "minLength": limits::PASSWORD_CHARS_MIN,
+            "maxLength": limits::PASSWORD_BYTES_MAX,
+        }),
         "nickname" => text(limits::NICKNAME_BYTES_MAX),
         "profileTitle" => text(limits::PROFILE_TITLE_BYTES_MAX),
         "profileText" => text(limits::PROFILE_TEXT_BYTES_MAX),

@@ -4,13 +4,16 @@
 use actix_web::http::Method;
 use futures_util::FutureExt;
 
-use super::access::Access::{self, Anyone, Keys, KeysOrSelf, Member, Owner, Public};
+use super::access::Access::{
+    self, Anyone, Keys, KeysOrSelf, Member, MembersOrKeys, Optional, Owner, Public,
+};
 use super::call::{Answering, Call, Reply};
 use super::error::Problem;
 use super::{
     abouts, app_keys, assignments, attempts, badges, connections, consumers, counters, endpoints,
     event_catalogue, events, followers, health, imports, ingest, items, likes, member_deletion,
-    members, replays, reports, tokens, ui,
+    members, oauth, oauth_clients, redirects, replays, reports, sign_on, sign_on_policy, tokens,
+    ui,
 };
 use crate::domain::limits::{BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX};
 
@@ -67,6 +70,7 @@ pub fn table() -> Vec<Row> {
         ]),
         event_log(),
         webhooks(),
+        identity_rows(),
         under("", Alias::None, vec![
             get("/livez", Public, "livez", health::live),
             get("/readyz", Public, "readyz", health::ready),
@@ -103,7 +107,7 @@ fn members_rows() -> Vec<Row> {
 #[rustfmt::skip]
 fn report_rows() -> Vec<Row> {
     under("/members/v1/member-reports", Alias::Api, vec![
-        post("", Anyone, "reportMember", reports::create),
+        post("", MembersOrKeys, "reportMember", reports::create),
         post("/query", Keys, "queryMemberReports", reports::query),
         get("/members", Keys, "listReportedMembers", reports::list_members),
         post("/members/query", Keys, "queryReportedMembers", reports::query_members),
@@ -116,12 +120,12 @@ fn report_rows() -> Vec<Row> {
 #[rustfmt::skip]
 fn about_rows() -> Vec<Row> {
     under("/members/v2/abouts", Alias::Api, vec![
-        post("", Anyone, "createMemberAbout", abouts::create),
+        post("", MembersOrKeys, "createMemberAbout", abouts::create),
         post("/query", Anyone, "queryMemberAbouts", abouts::query),
         get("/my", Member, "getMyMemberAbout", abouts::get_my),
         get("/{id}", Anyone, "getMemberAbout", abouts::get),
-        patch("/{memberAboutId}", Anyone, "updateMemberAbout", abouts::update),
-        delete("/{id}", Anyone, "deleteMemberAbout", abouts::delete),
+        patch("/{memberAboutId}", MembersOrKeys, "updateMemberAbout", abouts::update),
+        delete("/{id}", MembersOrKeys, "deleteMemberAbout", abouts::delete),
     ])
 }
 
@@ -157,6 +161,40 @@ fn webhooks() -> Vec<Row> {
         post("/{endpointId}/dead-letters/purge", Owner, "purgeDeadLetters", attempts::purge),
         post("/{endpointId}/rotate", Owner, "rotateWebhookEndpoint", endpoints::rotate),
     ])
+}
+
+/// Who members are: tokens, registering, logging in and out.
+#[rustfmt::skip]
+fn identity_rows() -> Vec<Row> {
+    let groups = [
+        under("/v1/oauth-clients", Alias::None, vec![
+            post("", Owner, "createOauthClient", oauth_clients::create),
+            get("", Owner, "listOauthClients", oauth_clients::list),
+            delete("/{clientId}", Owner, "deleteOauthClient", oauth_clients::delete),
+        ]),
+        under("/oauth2", Alias::Api, vec![
+            post("/token", Public, "issueToken", oauth::token),
+            post("/token-info", Optional, "tokenInfo", oauth::token_info),
+            get("/user-info", Member, "userInfo", oauth::user_info),
+            get("/authorize", Public, "authorize", redirects::authorize),
+        ]),
+        under("/_api/redirects-api/v1", Alias::None, vec![
+            post("/redirect-session", Anyone, "createRedirectSession", redirects::create),
+        ]),
+        under("/_api/iam/authentication", Alias::None, vec![
+            post("/v2/register", Anyone, "register", sign_on::register),
+            post("/v2/login", Anyone, "login", sign_on::login),
+            post("/v2/sign-on", Keys, "signOn", sign_on::sign_on),
+            post("/v2/change-password", Member, "changePassword", sign_on::change_password),
+            post("/v2/validate-email", Anyone, "validateEmail", sign_on::validate_email),
+            get("/v1/logout", Optional, "logout", redirects::logout),
+        ]),
+        under("/iam/signon/v1/sign-on-policies", Alias::Api, vec![
+            get("", Keys, "getSignOnPolicy", sign_on_policy::get),
+            patch("", Keys, "updateSignOnPolicy", sign_on_policy::update),
+        ]),
+    ];
+    groups.into_iter().flatten().collect()
 }
 
 /// How else the paths of a resource are spelled.

@@ -25,7 +25,8 @@ pub async fn create(call: Call) -> Result<Reply, Problem> {
     Reply::with_seq(answer.seq, body)
 }
 
-fn check_status(status: Status) -> Result<(), Problem> {
+/// Whether a member in this state may be let in.
+pub(super) fn check_status(status: Status) -> Result<(), Problem> {
     let forbidden = |code, detail: &str| Err(Problem::new(StatusCode::FORBIDDEN, code, detail));
     match status {
         Status::Approved => Ok(()),

@@ -20,6 +20,9 @@ pub struct Connection {
 pub struct Reply {
     pub status: u16,
     pub text: String,
+    /// Where a browser would go on.
+    #[allow(dead_code, reason = "not all who share this client are browsers")]
+    pub location: Option<String>,
 }
 
 impl Reply {
@@ -65,19 +68,20 @@ impl Connection {
         let status_line = self.read_line()?;
         let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.ok_or_else(|| io::Error::other(format!("no status: {status_line}")))?;
-        let (mut length, mut chunked) = (0usize, false);
+        let (mut length, mut chunked, mut location) = (0usize, false, None);
         loop {
-            let line = self.read_line()?.to_ascii_lowercase();
-            match line.split_once(':') {
-                None => break,
-                Some(("content-length", value)) => length = value.trim().parse().unwrap_or(0),
-                Some(("transfer-encoding", value)) => chunked = value.contains("chunked"),
-                Some(_) => {}
+            let line = self.read_line()?;
+            let Some((name, value)) = line.split_once(':') else { break };
+            match name.to_ascii_lowercase().as_str() {
+                "content-length" => length = value.trim().parse().unwrap_or(0),
+                "transfer-encoding" => chunked = value.to_ascii_lowercase().contains("chunked"),
+                "location" => location = Some(value.trim().to_owned()),
+                _ => {}
             }
         }
         let body = if chunked { self.read_chunks()? } else { self.read_exactly(length)? };
         let text = String::from_utf8(body).map_err(io::Error::other)?;
-        Ok(Reply { status, text })
+        Ok(Reply { status, text, location })
     }
 
     fn read_line(&mut self) -> io::Result<String> {

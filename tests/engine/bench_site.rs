@@ -121,6 +121,7 @@ impl Bench {
             privacy: Some(PrivacyStatus::Public),
             status: None,
             activity: None,
+            origin: guildhall::domain::event::MemberOrigin::Creation,
             created_at: None,
         };
         site.command(Command::CreateMember(Box::new(new))).await.expect("a member is created");

@@ -25,6 +25,7 @@ fn new_members(count: u32) -> Vec<(u32, NewMember)> {
         privacy: None,
         status: None,
         activity: None,
+        origin: guildhall::domain::event::MemberOrigin::Import,
         created_at: None,
     };
     (0..count).map(|index| (index, member(index))).collect()

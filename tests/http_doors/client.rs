@@ -51,6 +51,15 @@ impl Site {
         (reply.status, json.unwrap_or_else(|_| panic!("no JSON: {}", reply.text)))
     }
 
+    /// Where a browser without any credential is sent on to.
+    pub fn follow(&self, path: &str) -> String {
+        let mut connection = Connection::open(self.server.address).expect("a connection");
+        let request = Request { method: "GET", path, token: "", body: None };
+        let reply = connection.send(&request).expect("an answer");
+        assert_eq!(reply.status, 302, "{path}: {}", reply.text);
+        reply.location.expect("a location")
+    }
+
     /// The body of a request that has to succeed.
     pub fn done(&self, method: &str, path: &str, body: Value) -> Value {
         let (status, answer) = self.ask(method, path, body);

@@ -11,7 +11,7 @@ use guildhall::domain::command::{
     ProducerPosition, ProfilePatch,
 };
 use guildhall::domain::endpoint::EndpointSettings;
-use guildhall::domain::event::BadgeRule;
+use guildhall::domain::event::{BadgeRule, MemberOrigin};
 use guildhall::domain::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
 use guildhall::domain::{
     AboutId, AppId, AssignmentId, BadgeId, Command, EndpointId, ItemKey, MemberId, OpId, Timestamp,
@@ -202,13 +202,16 @@ impl Crowd {
             privacy: random.chance(700).then_some(PrivacyStatus::Public),
             status,
             activity: random.chance(20).then_some(ActivityStatus::Muted),
+            origin: MemberOrigin::Creation,
             created_at: None,
         }
     }
 
     fn import_members(&mut self, random: &mut Random) -> Request {
         let lines = 0..random.between(1, 12) as u32;
-        Request::ImportMembers(lines.map(|index| (index, self.new_member(random))).collect())
+        let line =
+            |index| (index, NewMember { origin: MemberOrigin::Import, ..self.new_member(random) });
+        Request::ImportMembers(lines.map(line).collect())
     }
 
     fn import_follows(&mut self, random: &mut Random) -> Request {

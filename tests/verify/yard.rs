@@ -186,6 +186,7 @@ impl Yard {
                 privacy: Some(PrivacyStatus::Public),
                 status: None,
                 activity: None,
+                origin: guildhall::domain::event::MemberOrigin::Creation,
                 created_at: None,
             };
             self.done(site, Command::CreateMember(Box::new(new))).await;

@@ -3,17 +3,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::clients::ClientRecord;
 use super::store::SiteRecord;
 use crate::actors::handle::SiteHandle;
 use crate::actors::keys::{CredentialHash, KeyRecord};
 use crate::actors::tokens::TokenSigner;
-use crate::domain::{KeyId, SiteId};
+use crate::domain::{ClientId, KeyId, SiteId};
 
 #[derive(Clone, Default)]
 pub struct Directory {
     sites: HashMap<SiteId, Entry>,
     keys: HashMap<CredentialHash, Arc<KeyRecord>>,
     keys_version: u64,
+    clients: HashMap<ClientId, Arc<ClientRecord>>,
 }
 
 #[derive(Clone)]
@@ -57,6 +59,29 @@ impl Directory {
 
     pub fn key_by_id(&self, id: KeyId) -> Option<&KeyRecord> {
         self.keys.values().find(|key| key.id == id).map(|key| &**key)
+    }
+
+    pub fn with_client(&self, client: ClientRecord) -> Directory {
+        let mut next = self.clone();
+        next.clients.insert(client.id, Arc::new(client));
+        next
+    }
+
+    pub fn without_client(&self, id: ClientId) -> Directory {
+        let mut next = self.clone();
+        next.clients.remove(&id);
+        next
+    }
+
+    pub fn client(&self, id: ClientId) -> Option<&ClientRecord> {
+        self.clients.get(&id).map(|client| &**client)
+    }
+
+    pub fn clients(&self, site: SiteId) -> Vec<ClientRecord> {
+        let own = self.clients.values().filter(|client| client.site == site);
+        let mut clients: Vec<ClientRecord> = own.map(|client| (**client).clone()).collect();
+        clients.sort_by_key(|client| (client.created, client.id));
+        clients
     }
 
     pub fn signer(&self, site: SiteId) -> Option<&TokenSigner> {

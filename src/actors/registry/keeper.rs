@@ -22,7 +22,7 @@ use crate::domain::{KeyId, SiteId, Timestamp};
 use crate::journal::Journal;
 
 pub struct Keeper {
-    changes: Arc<Changes>,
+    pub(super) changes: Arc<Changes>,
 }
 
 #[derive(Message)]
@@ -108,8 +108,8 @@ impl Handler<RevokeKey> for Keeper {
 }
 
 /// What a change needs. The actor above is the only one who holds it, one call at a time.
-struct Changes {
-    journal: Arc<dyn Journal>,
+pub(super) struct Changes {
+    pub(super) journal: Arc<dyn Journal>,
     start_site: Option<StartSite>,
     directory: watch::Sender<Arc<Directory>>,
 }
@@ -207,11 +207,11 @@ impl Changes {
         Ok(record)
     }
 
-    fn current(&self) -> Arc<Directory> {
+    pub(super) fn current(&self) -> Arc<Directory> {
         self.directory.borrow().clone()
     }
 
-    fn publish(&self, next: Directory) {
+    pub(super) fn publish(&self, next: Directory) {
         self.directory.send_replace(Arc::new(next));
     }
 }
@@ -226,7 +226,7 @@ fn oldest_revoked(directory: &Directory, site: SiteId) -> Option<KeyRecord> {
     revoked.into_iter().min_by_key(|key| key.revoked).cloned()
 }
 
-fn checked_name(name: String) -> Result<String, RegistryError> {
+pub(super) fn checked_name(name: String) -> Result<String, RegistryError> {
     let fits = (1..=NAME_BYTES_MAX).contains(&name.len());
     if fits && !name.chars().any(char::is_control) {
         return Ok(name);
@@ -240,7 +240,7 @@ fn random<const BYTES: usize>() -> [u8; BYTES] {
     bytes
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_unix_ms(since_epoch.as_millis() as i64)
 }

@@ -4,14 +4,16 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::clients::ClientRecord;
 use super::directory::Directory;
 use super::{RegistryError, StartSite};
 use crate::actors::keys::KeyRecord;
-use crate::domain::{KeyId, SiteId, Timestamp};
+use crate::domain::{ClientId, KeyId, SiteId, Timestamp};
 use crate::journal::{Journal, JournalError, codec};
 
 const SITES: &[u8] = b"registry/site/";
 const KEYS: &[u8] = b"registry/key/";
+const CLIENTS: &[u8] = b"registry/client/";
 
 /// What is kept of a site. Stored for ever in this order: fields are only appended.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +48,9 @@ pub async fn load(
     for (name, bytes) in journal.scan(None, KEYS.to_vec()).await? {
         directory = directory.with_key(decode(&name, &bytes)?);
     }
+    for (name, bytes) in journal.scan(None, CLIENTS.to_vec()).await? {
+        directory = directory.with_client(decode(&name, &bytes)?);
+    }
     Ok(directory)
 }
 
@@ -70,6 +75,16 @@ pub async fn put_key(
     let mut entries = vec![(key_name(key.id), Some(codec::encode(key)))];
     entries.extend(forgotten.map(|id| (key_name(id), None)));
     journal.put(None, entries).await
+}
+
+/// Stores a client, or forgets it.
+pub async fn put_client(
+    journal: &dyn Journal,
+    id: ClientId,
+    client: Option<&ClientRecord>,
+) -> Result<(), JournalError> {
+    let name = [CLIENTS, id.as_bytes()].concat();
+    journal.put(None, vec![(name, client.map(codec::encode))]).await
 }
 
 fn key_name(id: KeyId) -> Vec<u8> {

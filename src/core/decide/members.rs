@@ -9,7 +9,7 @@ use crate::core::parts::PartKey;
 use crate::core::profile_edit;
 use crate::core::site::Site;
 use crate::domain::command::{NewMember, ProfilePatch};
-use crate::domain::event::{MemberFacts, MemberOrigin};
+use crate::domain::event::MemberFacts;
 use crate::domain::limits::{FOLLOWING_PER_MEMBER_MAX, MEMBERS_PER_SITE_MAX};
 use crate::domain::profile::Status;
 use crate::domain::{Event, MemberId, MemberOrdinal, Refusal, Timestamp};
@@ -18,7 +18,6 @@ impl Site {
     pub(in crate::core) fn member_created(
         &self,
         new: &NewMember,
-        origin: MemberOrigin,
         now: Timestamp,
     ) -> Result<Event, Refusal> {
         limit(self.directory.len(), MEMBERS_PER_SITE_MAX, "MEMBER_LIMIT", "members of this site")?;
@@ -44,7 +43,7 @@ impl Site {
             profile: Arc::new(new.profile.clone()),
         };
         let ordinal = MemberOrdinal(self.directory.len() as u32);
-        Ok(Event::MemberCreated { ordinal, facts: Arc::new(facts), origin })
+        Ok(Event::MemberCreated { ordinal, facts: Arc::new(facts), origin: new.origin })
     }
 
     /// From the nickname, else the login e-mail; made unique by a piece of the member's id.

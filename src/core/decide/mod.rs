@@ -28,7 +28,6 @@ use super::parts::PartKey;
 use super::site::Site;
 use super::turn::Stop;
 use crate::domain::command::Command;
-use crate::domain::event::MemberOrigin;
 use crate::domain::profile::{ActivityStatus, Status};
 use crate::domain::report::MemberReport;
 use crate::domain::{AppId, BadgeId, Change, EndpointId, Event, MemberId, Refusal, Timestamp};
@@ -71,7 +70,7 @@ impl Site {
     pub(super) fn decide(&self, command: &Command, now: Timestamp) -> Decided {
         match command {
             Command::CreateMember(new) => {
-                let events = vec![self.member_created(new, MemberOrigin::Creation, now)?];
+                let events = vec![self.member_created(new, now)?];
                 Ok(Decision::new(events, Answering::Member(self.directory.len() as u32)))
             }
             Command::UpdateProfile { member, patch } => self.decide_update(*member, patch, now),

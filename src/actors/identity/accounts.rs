@@ -1,0 +1,171 @@
+//! What is kept of each member's ways in, and of each site's policy: values beside the log, synced
+//! before anything is answered. Changes of one account go one after the other.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex, MutexGuard};
+use uuid::Uuid;
+
+use super::IdentityError;
+use super::passwords::PasswordHash;
+use crate::domain::limits::SESSIONS_PER_MEMBER_MAX;
+use crate::domain::{ClientId, MemberId, SiteId, Timestamp};
+use crate::journal::{Journal, codec};
+
+const ACCOUNTS: &[u8] = b"identity/account/";
+const POLICY: &[u8] = b"identity/policy";
+/// Accounts that share a lock: changes are rare and short.
+const LOCKS: usize = 64;
+
+/// Stored for ever in this order: fields are only appended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Account {
+    password: Option<PasswordHash>,
+    /// Oldest first.
+    logins: Vec<Login>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Login {
+    id: [u8; 16],
+    client: ClientId,
+    began: Timestamp,
+}
+
+/// How a site takes in those who register. Stored for ever in this order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignOnPolicy {
+    pub require_owner_approval: bool,
+    pub revision: u64,
+    pub updated: Timestamp,
+}
+
+pub struct Accounts {
+    journal: Arc<dyn Journal>,
+    locks: [Mutex<()>; LOCKS],
+}
+
+impl Accounts {
+    pub fn new(journal: Arc<dyn Journal>) -> Accounts {
+        Accounts { journal, locks: std::array::from_fn(|_| Mutex::default()) }
+    }
+
+    pub async fn password(
+        &self,
+        site: SiteId,
+        member: MemberId,
+    ) -> Result<Option<PasswordHash>, IdentityError> {
+        Ok(self.load(site, member).await?.password)
+    }
+
+    /// Whoever knew the old one is out.
+    pub async fn set_password(
+        &self,
+        site: SiteId,
+        member: MemberId,
+        password: PasswordHash,
+    ) -> Result<(), IdentityError> {
+        let _alone = self.lock(member).await;
+        let account = Account { password: Some(password), logins: Vec::new() };
+        self.store(site, member, Some(&account)).await
+    }
+
+    pub async fn forget(&self, site: SiteId, member: MemberId) -> Result<(), IdentityError> {
+        let _alone = self.lock(member).await;
+        self.store(site, member, None).await
+    }
+
+    pub async fn begin_login(
+        &self,
+        site: SiteId,
+        member: MemberId,
+        client: ClientId,
+        now: Timestamp,
+    ) -> Result<Uuid, IdentityError> {
+        let _alone = self.lock(member).await;
+        let mut account = self.load(site, member).await?;
+        let id = Uuid::new_v4();
+        account.logins.push(Login { id: id.into_bytes(), client, began: now });
+        let too_many = account.logins.len().saturating_sub(SESSIONS_PER_MEMBER_MAX);
+        account.logins.drain(..too_many);
+        self.store(site, member, Some(&account)).await?;
+        Ok(id)
+    }
+
+    pub async fn has_login(
+        &self,
+        site: SiteId,
+        member: MemberId,
+        login: Uuid,
+    ) -> Result<bool, IdentityError> {
+        let account = self.load(site, member).await?;
+        Ok(account.logins.iter().any(|known| known.id == *login.as_bytes()))
+    }
+
+    pub async fn end_logins(
+        &self,
+        site: SiteId,
+        member: MemberId,
+        client: Option<ClientId>,
+    ) -> Result<(), IdentityError> {
+        let _alone = self.lock(member).await;
+        let mut account = self.load(site, member).await?;
+        let before = account.logins.len();
+        account.logins.retain(|login| client.is_some_and(|client| login.client != client));
+        if account.logins.len() == before {
+            return Ok(());
+        }
+        self.store(site, member, Some(&account)).await
+    }
+
+    pub async fn policy(&self, site: SiteId) -> Result<SignOnPolicy, IdentityError> {
+        let stored = self.journal.get(Some(site), POLICY.to_vec()).await?;
+        Ok(read(stored)?.unwrap_or_default())
+    }
+
+    pub async fn set_policy(
+        &self,
+        site: SiteId,
+        require_owner_approval: bool,
+        now: Timestamp,
+    ) -> Result<SignOnPolicy, IdentityError> {
+        let _alone = self.locks[0].lock().await;
+        let before = self.policy(site).await?;
+        let revision = before.revision + 1;
+        let policy = SignOnPolicy { require_owner_approval, revision, updated: now };
+        let entry = (POLICY.to_vec(), Some(codec::encode(&policy)));
+        self.journal.put(Some(site), vec![entry]).await?;
+        Ok(policy)
+    }
+
+    async fn lock(&self, member: MemberId) -> MutexGuard<'_, ()> {
+        self.locks[(member.as_u128() % LOCKS as u128) as usize].lock().await
+    }
+
+    async fn load(&self, site: SiteId, member: MemberId) -> Result<Account, IdentityError> {
+        let stored = self.journal.get(Some(site), name(member)).await?;
+        Ok(read(stored)?.unwrap_or_default())
+    }
+
+    async fn store(
+        &self,
+        site: SiteId,
+        member: MemberId,
+        account: Option<&Account>,
+    ) -> Result<(), IdentityError> {
+        let entry = (name(member), account.map(codec::encode));
+        Ok(self.journal.put(Some(site), vec![entry]).await?)
+    }
+}
+
+fn name(member: MemberId) -> Vec<u8> {
+    [ACCOUNTS, member.as_bytes()].concat()
+}
+
+fn read<T: serde::de::DeserializeOwned>(
+    stored: Option<Vec<u8>>,
+) -> Result<Option<T>, IdentityError> {
+    let read = stored.map(|bytes| codec::decode(&bytes)).transpose();
+    read.map_err(|error| IdentityError::Store(error.to_string()))
+}

@@ -1,0 +1,224 @@
+//! Registering and logging in, as the platform's clients do it: a state machine whose steps answer
+//! with a session token once nothing is missing.
+
+use actix_web::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::call::{Call, Kind, Reply, unexpected};
+use super::error::Problem;
+use super::fields::{Faults, Node};
+use super::member_input::{MemberReader, Source, is_email};
+use super::names::PRIVACY_NAMES;
+use super::oauth::issue;
+use super::tokens::check_status;
+use crate::actors::identity::Offer;
+use crate::actors::tokens::{Grant, TokenUse};
+use crate::core::query::{
+    MemberFilter, MemberOrder, Outcome, Page, PageStart, Query, View, Viewer,
+};
+use crate::domain::command::NewMember;
+use crate::domain::event::{MemberFacts, MemberOrigin};
+use crate::domain::limits::{
+    EMAIL_BYTES_MAX, NICKNAME_BYTES_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN,
+    PROFILE_TEXT_BYTES_MAX,
+};
+use crate::domain::profile::Status;
+use crate::domain::{Command, MemberId};
+use crate::wire::time::time_text;
+
+/// The code by which the platform's clients know that an e-mail is taken.
+const EMAIL_EXISTS: &str = "-19995";
+
+/// `POST .../register`: a member with a password, pending where the owner wants to see it first.
+pub async fn register(call: Call) -> Result<Reply, Problem> {
+    let body = call.json()?;
+    let root = Node::root(&body);
+    let mut faults = Faults::new();
+    let mut new = new_member(&call, &root, &mut faults);
+    let password = new_password(&root.child("password"), &mut faults);
+    faults.done()?;
+    let (desk, site) = (call.desk()?, call.caller()?.site);
+    let policy = desk.identity.policy(site).await?;
+    new.status = Some(match policy.require_owner_approval {
+        true => Status::Pending,
+        false => Status::Approved,
+    });
+    // First, so that no member is without the password that it was told it has; and an e-mail
+    // that is taken costs as much time as one that is free.
+    let id = new.id;
+    desk.identity.set_password(site, id, password).await?;
+    match call.command(Command::CreateMember(Box::new(new))).await {
+        Ok(answer) => match answer.value {
+            Outcome::Member(facts) => state(&call, answer.seq, &facts),
+            _ => unexpected(),
+        },
+        Err(problem) => {
+            desk.identity.forget(site, id).await?;
+            Err(taken(problem))
+        }
+    }
+}
+
+fn taken(problem: Problem) -> Problem {
+    match problem.code() {
+        "LOGIN_EMAIL_ALREADY_EXISTS" => {
+            Problem::new(StatusCode::CONFLICT, EMAIL_EXISTS, problem.detail().to_owned())
+        }
+        _ => problem,
+    }
+}
+
+/// `POST .../login`.
+pub async fn login(call: Call) -> Result<Reply, Problem> {
+    let body = call.json()?;
+    let root = Node::root(&body);
+    let mut faults = Faults::new();
+    let login_id = root.child("loginId");
+    let email = faults.needed_text(&login_id.child("email"), EMAIL_BYTES_MAX);
+    let password = faults.needed_text(&root.child("password"), PASSWORD_BYTES_MAX);
+    faults.done()?;
+    let (desk, site) = (call.desk()?, call.caller()?.site);
+    let email = email.unwrap_or_default();
+    let member = member_of(&call, email).await?;
+    let password = password.unwrap_or_default().to_owned();
+    let offer = Offer { site, email, member, password };
+    let id = desk.identity.judge(offer, call.front.now()).await?;
+    let answer = call.site()?.query(Query::Member { id, viewer: Viewer::Owner }).await?;
+    let View::Member(facts) = answer.value else { return unexpected() };
+    state(&call, answer.seq, &facts)
+}
+
+/// `POST .../sign-on`: an application vouches for somebody, who becomes a member if there is none.
+pub async fn sign_on(call: Call) -> Result<Reply, Problem> {
+    let body = call.json()?;
+    let root = Node::root(&body);
+    let mut faults = Faults::new();
+    let new = new_member(&call, &root, &mut faults);
+    faults.done()?;
+    let email = new.login_email.clone().unwrap_or_default();
+    let facts = match member_of(&call, &email).await? {
+        Some(id) => {
+            let query = Query::Member { id, viewer: Viewer::Owner };
+            let View::Member(facts) = call.site()?.query(query).await?.value else {
+                return unexpected();
+            };
+            facts
+        }
+        None => match call.command(Command::CreateMember(Box::new(new))).await?.value {
+            Outcome::Member(facts) => facts,
+            _ => return unexpected(),
+        },
+    };
+    check_status(facts.status)?;
+    let body = json!({"sessionToken": session(&call, facts.id)?, "identity": identity(&facts)});
+    Reply::stateless(Kind::Json, body.to_string())
+}
+
+/// `POST .../change-password`: all logins end, with this one.
+pub async fn change_password(call: Call) -> Result<Reply, Problem> {
+    let member = call.acting_member()?;
+    let body = call.json()?;
+    let mut faults = Faults::new();
+    let password = new_password(&Node::root(&body).child("newPassword"), &mut faults);
+    faults.done()?;
+    // In the turn of this question it is judged whether the member still is one.
+    call.ask(Query::Member { id: member, viewer: Viewer::Member(member) }).await?;
+    call.desk()?.identity.set_password(call.caller()?.site, member, password).await?;
+    Reply::stateless(Kind::Json, "{}")
+}
+
+/// `POST .../validate-email`: its form alone. Whether mail arrives there is not asked of anybody.
+pub async fn validate_email(call: Call) -> Result<Reply, Problem> {
+    let body = call.json()?;
+    let root = Node::root(&body);
+    let mut faults = Faults::new();
+    let email = faults.needed_text(&root.child("email"), EMAIL_BYTES_MAX);
+    faults.done()?;
+    let body = match email.is_some_and(is_email) {
+        true => json!({"valid": true, "formatInvalid": false}),
+        false => json!({"valid": false, "formatInvalid": true}),
+    };
+    Reply::stateless(Kind::Json, body.to_string())
+}
+
+fn new_member(call: &Call, root: &Node<'_>, faults: &mut Faults) -> NewMember {
+    let (profile, login_id) = (root.child("profile"), root.child("loginId"));
+    let login_email = login_id.child("email");
+    faults.needed_text(&login_email, EMAIL_BYTES_MAX);
+    let privacy = faults.choice(&profile.child("privacyStatus"), PRIVACY_NAMES);
+    let new_uuid = || call.front.new_uuid();
+    let mut reader = MemberReader { faults, new_uuid: &new_uuid };
+    let nothing = Value::Null;
+    let mut new = reader.new_member(&Node::root(&nothing), Source::Creation);
+    new.login_email = reader.email(&login_email);
+    let contact = &mut new.profile.contact;
+    contact.first_name = reader.filled(&profile.child("firstName"), PROFILE_TEXT_BYTES_MAX);
+    contact.last_name = reader.filled(&profile.child("lastName"), PROFILE_TEXT_BYTES_MAX);
+    new.profile.nickname = reader.filled(&profile.child("nickname"), NICKNAME_BYTES_MAX);
+    NewMember { privacy, origin: MemberOrigin::SignUp, ..new }
+}
+
+fn new_password(node: &Node<'_>, faults: &mut Faults) -> String {
+    let Some(password) = faults.needed_text(node, PASSWORD_BYTES_MAX) else {
+        return String::new();
+    };
+    if password.chars().count() < PASSWORD_CHARS_MIN {
+        let detail = format!("a password has at least {PASSWORD_CHARS_MIN} characters");
+        let threshold = Some(PASSWORD_CHARS_MIN as i64);
+        faults.add_at(node.path(), "VALUE_TOO_SHORT", detail, threshold);
+    }
+    password.to_owned()
+}
+
+async fn member_of(call: &Call, email: &str) -> Result<Option<MemberId>, Problem> {
+    let query = Query::Members {
+        filter: MemberFilter::Emails(vec![email.to_owned()]),
+        order: MemberOrder::CreatedAscending,
+        page: Page { start: PageStart::Offset(0), limit: 1 },
+        viewer: Viewer::Owner,
+    };
+    let View::Members(page) = call.site()?.query(query).await?.value else { return unexpected() };
+    Ok(page.items.first().map(|facts| facts.id))
+}
+
+/// Where somebody stands whose password is right.
+fn state(call: &Call, seq: u64, facts: &MemberFacts) -> Result<Reply, Problem> {
+    let identity = identity(facts);
+    if facts.status == Status::Pending {
+        let body = json!({"state": "REQUIRE_OWNER_APPROVAL", "identity": identity});
+        return Reply::json(seq, &body);
+    }
+    check_status(facts.status)?;
+    let token = session(call, facts.id)?;
+    Reply::json(seq, &json!({"state": "SUCCESS", "sessionToken": token, "identity": identity}))
+}
+
+fn session(call: &Call, member: MemberId) -> Result<String, Problem> {
+    let grant = Grant { token_use: TokenUse::Session, ..Grant::member(member) };
+    Ok(issue(call, call.caller()?.site, grant)?.0)
+}
+
+fn identity(facts: &MemberFacts) -> Value {
+    let (name, reasons) = match facts.status {
+        Status::Approved => ("ACTIVE", json!([])),
+        Status::Pending => ("PENDING", json!(["PENDING_ADMIN_APPROVAL_REQUIRED"])),
+        Status::Blocked => ("BLOCKED", json!([])),
+        Status::Offline => ("OFFLINE", json!([])),
+        Status::Deleted => ("DELETED", json!([])),
+    };
+    let contact = &facts.profile.contact;
+    json!({
+        "id": facts.id,
+        "revision": facts.revision.to_string(),
+        "createdDate": time_text(facts.created_at),
+        "updatedDate": time_text(facts.updated_at),
+        "email": {"address": facts.login_email, "isVerified": false},
+        "identityProfile": {
+            "nickname": facts.profile.nickname,
+            "firstName": contact.first_name,
+            "lastName": contact.last_name,
+            "slug": facts.slug,
+        },
+        "status": {"name": name, "reasons": reasons},
+    })
+}
