@@ -125,9 +125,10 @@ impl Registry {
         let role = match token.grant.token_use {
             TokenUse::Member => Role::Member { member: token.member() },
             TokenUse::Visitor => Role::Visitor,
-            TokenUse::VisitorRefresh | TokenUse::MemberRefresh | TokenUse::Session => {
-                return Err(Unproven::Invalid);
-            }
+            TokenUse::VisitorRefresh
+            | TokenUse::MemberRefresh
+            | TokenUse::Session
+            | TokenUse::Recovery => return Err(Unproven::Invalid),
         };
         if now >= token.expires {
             return Err(Unproven::Expired);

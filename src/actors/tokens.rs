@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::keys::CredentialHash;
 use crate::domain::limits::{
-    MEMBER_TOKEN_SECONDS, REFRESH_TOKEN_SECONDS, SESSION_TOKEN_SECONDS, TOKENS_REMEMBERED_MAX,
+    MEMBER_TOKEN_SECONDS, RECOVERY_TOKEN_SECONDS, REFRESH_TOKEN_SECONDS, SESSION_TOKEN_SECONDS,
+    TOKENS_REMEMBERED_MAX,
 };
 use crate::domain::{ClientId, MemberId, SiteId, Timestamp};
 
@@ -30,6 +31,8 @@ pub enum TokenUse {
     MemberRefresh,
     /// A code for an application, after a password was right.
     Session,
+    /// A new password, once: it is bound to the one that it replaces.
+    Recovery,
 }
 
 impl TokenUse {
@@ -38,6 +41,7 @@ impl TokenUse {
             TokenUse::Member | TokenUse::Visitor => MEMBER_TOKEN_SECONDS,
             TokenUse::VisitorRefresh | TokenUse::MemberRefresh => REFRESH_TOKEN_SECONDS,
             TokenUse::Session => SESSION_TOKEN_SECONDS,
+            TokenUse::Recovery => RECOVERY_TOKEN_SECONDS,
         }
     }
 
@@ -53,7 +57,7 @@ pub struct Grant {
     /// The member's id, or the visitor's.
     pub subject: Uuid,
     pub client: Option<ClientId>,
-    /// The login that a refresh token renews.
+    /// The login that a refresh token renews, or the password that a recovery token replaces.
     pub login: Option<Uuid>,
 }
 

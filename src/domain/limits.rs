@@ -157,6 +157,16 @@ pub const PASSWORDS_WAITING_MAX: usize = 64;
 /// Wrong passwords for one account within the time below; then 429 until it is over.
 pub const LOGIN_FAILURES_MAX: u32 = 10;
 pub const LOGIN_FAILURES_MS: i64 = 900_000;
+/// Mails to one address within the time below; and those that wait in the outbox of a site.
+pub const MAILS_PER_ADDRESS_MAX: u32 = 5;
+pub const MAILS_PER_ADDRESS_MS: i64 = 3_600_000;
+pub const OUTBOX_MAILS_MAX: usize = 1_000;
+/// Codes of the process that were mailed and wait; how long, and how often one may be tried.
+pub const VERIFICATIONS_WAITING_MAX: usize = 10_000;
+pub const VERIFICATION_MS_MAX: i64 = 900_000;
+pub const VERIFICATION_TRIES_MAX: u32 = 5;
+pub const VERIFICATION_CODE_CHARS: usize = 6;
+pub const RECOVERY_TOKEN_SECONDS: i64 = 3_600;
 /// Accounts whose wrong passwords are counted at a time; the oldest is forgotten for a newer one.
 pub const LOGIN_FAILURES_ACCOUNTS_MAX: usize = 65_536;
 

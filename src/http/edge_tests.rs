@@ -173,7 +173,7 @@ fn concrete(path: &str, id: &str) -> String {
 async fn where_a_credential_is_optional_a_wrong_one_is_refused() {
     let optional: Vec<Row> =
         table().into_iter().filter(|row| row.access == Access::Optional).collect();
-    assert_eq!(optional.len(), 2);
+    assert_eq!(optional.len(), 3);
     for row in optional {
         let wrong = status_and_code(request(&row.method, &row.path, "nobody")).await;
         assert_eq!(wrong, (401, "UNAUTHENTICATED".to_owned()), "{}", row.path);

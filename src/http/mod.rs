@@ -60,6 +60,7 @@ mod sign_on;
 mod sign_on_policy;
 mod tokens;
 mod ui;
+mod verification;
 
 use std::sync::Arc;
 

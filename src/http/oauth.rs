@@ -117,7 +117,9 @@ async fn renewed(call: &Call, token: &str) -> Result<Value, Problem> {
             check_login(call, desk, &proven, login).await?;
             TokenUse::Member
         }
-        TokenUse::Member | TokenUse::Visitor | TokenUse::Session => return Err(invalid_grant()),
+        TokenUse::Member | TokenUse::Visitor | TokenUse::Session | TokenUse::Recovery => {
+            return Err(invalid_grant());
+        }
     };
     let grant = Grant { token_use, subject, client: id, login: None };
     granted(call, proven.site, grant, token.to_owned())
@@ -207,7 +209,9 @@ pub async fn token_info(call: Call) -> Result<Reply, Problem> {
 fn info(proven: ProvenToken) -> Value {
     let Grant { token_use, subject, client, .. } = proven.grant;
     let subject_type = match token_use {
-        TokenUse::Member | TokenUse::MemberRefresh | TokenUse::Session => "MEMBER",
+        TokenUse::Member | TokenUse::MemberRefresh | TokenUse::Session | TokenUse::Recovery => {
+            "MEMBER"
+        }
         TokenUse::Visitor | TokenUse::VisitorRefresh => "VISITOR",
     };
     let mut info = json!({
@@ -222,6 +226,12 @@ fn info(proven: ProvenToken) -> Value {
         info["clientId"] = json!(client);
     }
     info
+}
+
+/// `GET /oauth2/jwks`: tokens are signed with a secret of the site, so there is no key to publish;
+/// `token-info` says what one is.
+pub async fn jwks(_: Call) -> Result<Reply, Problem> {
+    Reply::stateless(Kind::Json, json!({"keys": []}).to_string())
 }
 
 /// `GET /oauth2/user-info`: the member of the token, as OpenID Connect names things.
@@ -240,6 +250,7 @@ pub async fn user_info(call: Call) -> Result<Reply, Problem> {
     ];
     let known = claims.into_iter().filter_map(|(name, value)| Some((name, value?)));
     let mut body: Value = known.map(|(name, value)| (name.to_owned(), json!(value))).collect();
-    body["emailVerified"] = json!(false);
+    let site = call.caller()?.site;
+    body["emailVerified"] = json!(call.desk()?.identity.is_verified(site, id).await?);
     Reply::json(answer.seq, &body)
 }

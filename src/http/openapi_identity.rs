@@ -1,10 +1,12 @@
 //! The words of the operations around identity: tokens, registering, logging in and out.
 
-use super::openapi_operations::{Described, reads, takes, words};
+use super::openapi_operations::{Bodies, Described, reads, takes, words};
 
 const CLIENT: &str = "client: OauthClient";
 const CREDENTIALS: &str = "loginId: LoginId, password: password";
-const STATE: &str = "state: SignOnState, sessionToken?: string, identity: Identity";
+const STATE: &str =
+    "state: SignOnState, sessionToken?: string, stateToken?: string, identity: Identity";
+const JWKS: Bodies = reads("", "keys: [any]");
 const POLICY: &str = "signOnPolicy: SignOnPolicy";
 const TOKEN: &str = "grantType: GrantType, clientId?: uuid, refreshToken?: string, code?: string, \
     codeVerifier?: string, redirectUri?: string";
@@ -86,6 +88,39 @@ pub const OPERATIONS: &[Described] = &[
         "End logins, and go back to the application",
         reads("clientId?: uuid, postLogoutRedirectUri?: string", ""),
     ),
+    words("jwks", "Identity", "Keys that tokens are signed with: none is public", JWKS),
+    words(
+        "startVerification",
+        "Identity",
+        "Mail a code to the member of the token",
+        takes("target?: string", "verificationId: string"),
+    ),
+    words(
+        "verifyDuringAuthentication",
+        "Identity",
+        "Show the code of a mail",
+        takes("code: string, stateToken: string", STATE),
+    ),
+    words(
+        "sendRecoveryEmail",
+        "Identity",
+        "Mail a token for a new password, if anybody has the address",
+        takes("email: email, language?: string, redirect?: MailRedirect", ""),
+    ),
+    words(
+        "sendActivationEmail",
+        "Identity",
+        "Mail a token for a new password to a member",
+        takes("identityId: uuid, emailOptions?: any", ""),
+    ),
+    words(
+        "recover",
+        "Identity",
+        "Set a new password with the token of a mail",
+        takes("recoveryToken: string, password: password", STATE),
+    ),
+    words("listMails", "Identity", "What would have been mailed", reads("", "mails: [Mail]")),
+    words("deleteMails", "Identity", "Empty the outbox", reads("", "deleted: integer")),
     words("getSignOnPolicy", "Identity", "How those who register are taken in", reads("", POLICY)),
     words(
         "updateSignOnPolicy",
@@ -100,8 +135,10 @@ pub const COMPONENTS: &[(&str, &str)] = &[
     ("GrantType", "anonymous|refresh_token|authorization_code"),
     ("ResponseMode", "query|fragment"),
     ("SubjectType", "UNKNOWN|VISITOR|MEMBER"),
-    ("SignOnState", "SUCCESS|REQUIRE_OWNER_APPROVAL"),
+    ("SignOnState", "SUCCESS|REQUIRE_OWNER_APPROVAL|REQUIRE_EMAIL_VERIFICATION"),
     ("LoginId", "email: email"),
+    ("MailRedirect", "url: url, clientId: uuid"),
+    ("Mail", "id: uuid, to: email, subject: string, text: string, createdDate: time"),
     ("OauthClient", "id: uuid, name: string, redirectUris: [string], createdDate: time"),
     ("RedirectSession", "id: uuid, fullUrl: string, urlDetails: any"),
     (
@@ -111,8 +148,8 @@ pub const COMPONENTS: &[(&str, &str)] = &[
     ),
     (
         "Identity",
-        "id: uuid, revision: string, createdDate: time, updatedDate: time, email: any, \
-         identityProfile: any, status: any",
+        "id: uuid, revision?: string, createdDate?: time, updatedDate?: time, email: any, \
+         identityProfile?: any, status: any",
     ),
     (
         "SignOnPolicy",

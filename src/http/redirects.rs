@@ -131,7 +131,7 @@ pub async fn logout(call: Call) -> Result<Reply, Problem> {
 }
 
 /// A page of the application, wherever on it: nothing secret goes there.
-fn is_of(client: &ClientRecord, back: &str) -> bool {
+pub(super) fn is_of(client: &ClientRecord, back: &str) -> bool {
     let Ok(back) = Url::parse(back) else { return false };
     let own = client.redirect_uris.iter().filter_map(|own| Url::parse(own).ok());
     back.has_host() && own.into_iter().any(|own| own.origin() == back.origin())

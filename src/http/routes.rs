@@ -13,7 +13,7 @@ use super::{
     abouts, app_keys, assignments, attempts, badges, connections, consumers, counters, endpoints,
     event_catalogue, events, followers, health, imports, ingest, items, likes, member_deletion,
     members, oauth, oauth_clients, redirects, replays, reports, sign_on, sign_on_policy, tokens,
-    ui,
+    ui, verification,
 };
 use crate::domain::limits::{BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX};
 
@@ -176,6 +176,7 @@ fn identity_rows() -> Vec<Row> {
             post("/token", Public, "issueToken", oauth::token),
             post("/token-info", Optional, "tokenInfo", oauth::token_info),
             get("/user-info", Member, "userInfo", oauth::user_info),
+            get("/jwks", Optional, "jwks", oauth::jwks),
             get("/authorize", Public, "authorize", redirects::authorize),
         ]),
         under("/_api/redirects-api/v1", Alias::None, vec![
@@ -188,6 +189,19 @@ fn identity_rows() -> Vec<Row> {
             post("/v2/change-password", Member, "changePassword", sign_on::change_password),
             post("/v2/validate-email", Anyone, "validateEmail", sign_on::validate_email),
             get("/v1/logout", Optional, "logout", redirects::logout),
+        ]),
+        under("/_api/iam/verification/v1", Alias::None, vec![
+            post("/start", Member, "startVerification", verification::start),
+            post("/auth/verify", Anyone, "verifyDuringAuthentication", verification::verify),
+        ]),
+        under("/_api/iam/recovery/v1", Alias::None, vec![
+            post("/send-email", Anyone, "sendRecoveryEmail", verification::send_recovery),
+            post("/activation-email", Keys, "sendActivationEmail", verification::send_activation),
+            post("/recover", Anyone, "recover", verification::recover),
+        ]),
+        under("/v1/outbox", Alias::None, vec![
+            get("", Owner, "listMails", verification::outbox),
+            delete("", Owner, "deleteMails", verification::clear_outbox),
         ]),
         under("/iam/signon/v1/sign-on-policies", Alias::Api, vec![
             get("", Keys, "getSignOnPolicy", sign_on_policy::get),

@@ -1,6 +1,8 @@
 //! Registering and logging in, as the platform's clients do it: a state machine whose steps answer
 //! with a session token once nothing is missing.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use serde_json::{Value, json};
 
@@ -11,7 +13,7 @@ use super::member_input::{MemberReader, Source, is_email};
 use super::names::PRIVACY_NAMES;
 use super::oauth::issue;
 use super::tokens::check_status;
-use crate::actors::identity::Offer;
+use crate::actors::identity::{EmailProof, Offer, PasswordHash, Verified};
 use crate::actors::tokens::{Grant, TokenUse};
 use crate::core::query::{
     MemberFilter, MemberOrder, Outcome, Page, PageStart, Query, View, Viewer,
@@ -28,32 +30,66 @@ use crate::wire::time::time_text;
 
 /// The code by which the platform's clients know that an e-mail is taken.
 const EMAIL_EXISTS: &str = "-19995";
+/// And the code by which the site does.
+const EMAIL_TAKEN: &str = "LOGIN_EMAIL_ALREADY_EXISTS";
 
-/// `POST .../register`: a member with a password, pending where the owner wants to see it first.
+/// `POST .../register`: a member with a password; pending where the owner wants to see it first,
+/// and nobody yet where its address is to be verified.
 pub async fn register(call: Call) -> Result<Reply, Problem> {
     let body = call.json()?;
     let root = Node::root(&body);
     let mut faults = Faults::new();
-    let mut new = new_member(&call, &root, &mut faults);
+    let new = new_member(&call, &root, &mut faults);
     let password = new_password(&root.child("password"), &mut faults);
     faults.done()?;
-    let (desk, site) = (call.desk()?, call.caller()?.site);
-    let policy = desk.identity.policy(site).await?;
-    new.status = Some(match policy.require_owner_approval {
+    let (identity, site) = (&call.desk()?.identity, call.caller()?.site);
+    let policy = identity.policy(site).await?;
+    // An e-mail that is taken costs as much time as one that is free.
+    let password = identity.hash(password).await?;
+    if !policy.require_email_verification {
+        return enrol(&call, Enrolment { new, password, proof: EmailProof::Missing }).await;
+    }
+    let email = new.login_email.clone().unwrap_or_default();
+    if member_of(&call, &email).await?.is_some() {
+        return Err(taken(Problem::bad_request(EMAIL_TAKEN, "the e-mail is a member's already")));
+    }
+    let waiting = json!({
+        "id": new.id,
+        "email": {"address": email, "isVerified": false},
+        "status": {"name": "PENDING", "reasons": ["PENDING_EMAIL_VERIFICATION_REQUIRED"]},
+    });
+    let verified = Verified::Registration { new: Box::new(new), password };
+    let now = call.front.now();
+    let token = identity.begin_verification(site, &email, verified, now).await?;
+    let body = json!({
+        "state": "REQUIRE_EMAIL_VERIFICATION", "stateToken": token, "identity": waiting,
+    });
+    Reply::stateless(Kind::Json, body.to_string())
+}
+
+/// A member that is to be, with what proves it.
+pub(super) struct Enrolment {
+    pub new: NewMember,
+    pub password: PasswordHash,
+    pub proof: EmailProof,
+}
+
+pub(super) async fn enrol(call: &Call, enrolment: Enrolment) -> Result<Reply, Problem> {
+    let Enrolment { mut new, password, proof } = enrolment;
+    let (identity, site, id) = (&call.desk()?.identity, call.caller()?.site, new.id);
+    new.status = Some(match identity.policy(site).await?.require_owner_approval {
         true => Status::Pending,
         false => Status::Approved,
     });
-    // First, so that no member is without the password that it was told it has; and an e-mail
-    // that is taken costs as much time as one that is free.
-    let id = new.id;
-    desk.identity.set_password(site, id, password).await?;
+    // First, so that no member is without the password that it was told it has.
+    identity.set_password(site, id, password, proof).await?;
     match call.command(Command::CreateMember(Box::new(new))).await {
         Ok(answer) => match answer.value {
-            Outcome::Member(facts) => state(&call, answer.seq, &facts),
+            Outcome::Member(facts) => state(call, answer.seq, &facts).await,
             _ => unexpected(),
         },
         Err(problem) => {
-            desk.identity.forget(site, id).await?;
+            identity.forget(site, id).await?;
             Err(taken(problem))
         }
     }
@@ -61,7 +97,7 @@ pub async fn register(call: Call) -> Result<Reply, Problem> {
 
 fn taken(problem: Problem) -> Problem {
     match problem.code() {
-        "LOGIN_EMAIL_ALREADY_EXISTS" => {
+        EMAIL_TAKEN => {
             Problem::new(StatusCode::CONFLICT, EMAIL_EXISTS, problem.detail().to_owned())
         }
         _ => problem,
@@ -83,9 +119,17 @@ pub async fn login(call: Call) -> Result<Reply, Problem> {
     let password = password.unwrap_or_default().to_owned();
     let offer = Offer { site, email, member, password };
     let id = desk.identity.judge(offer, call.front.now()).await?;
+    let (seq, facts) = facts_of(&call, id).await?;
+    state(&call, seq, &facts).await
+}
+
+pub(super) async fn facts_of(
+    call: &Call,
+    id: MemberId,
+) -> Result<(u64, Arc<MemberFacts>), Problem> {
     let answer = call.site()?.query(Query::Member { id, viewer: Viewer::Owner }).await?;
     let View::Member(facts) = answer.value else { return unexpected() };
-    state(&call, answer.seq, &facts)
+    Ok((answer.seq, facts))
 }
 
 /// `POST .../sign-on`: an application vouches for somebody, who becomes a member if there is none.
@@ -97,20 +141,15 @@ pub async fn sign_on(call: Call) -> Result<Reply, Problem> {
     faults.done()?;
     let email = new.login_email.clone().unwrap_or_default();
     let facts = match member_of(&call, &email).await? {
-        Some(id) => {
-            let query = Query::Member { id, viewer: Viewer::Owner };
-            let View::Member(facts) = call.site()?.query(query).await?.value else {
-                return unexpected();
-            };
-            facts
-        }
+        Some(id) => facts_of(&call, id).await?.1,
         None => match call.command(Command::CreateMember(Box::new(new))).await?.value {
             Outcome::Member(facts) => facts,
             _ => return unexpected(),
         },
     };
     check_status(facts.status)?;
-    let body = json!({"sessionToken": session(&call, facts.id)?, "identity": identity(&facts)});
+    let (token, identity) = (session(&call, facts.id)?, identity(&call, &facts).await?);
+    let body = json!({"sessionToken": token, "identity": identity});
     Reply::stateless(Kind::Json, body.to_string())
 }
 
@@ -123,7 +162,9 @@ pub async fn change_password(call: Call) -> Result<Reply, Problem> {
     faults.done()?;
     // In the turn of this question it is judged whether the member still is one.
     call.ask(Query::Member { id: member, viewer: Viewer::Member(member) }).await?;
-    call.desk()?.identity.set_password(call.caller()?.site, member, password).await?;
+    let (identity, site) = (&call.desk()?.identity, call.caller()?.site);
+    let password = identity.hash(password).await?;
+    identity.set_password(site, member, password, EmailProof::Missing).await?;
     Reply::stateless(Kind::Json, "{}")
 }
 
@@ -158,7 +199,7 @@ fn new_member(call: &Call, root: &Node<'_>, faults: &mut Faults) -> NewMember {
     NewMember { privacy, origin: MemberOrigin::SignUp, ..new }
 }
 
-fn new_password(node: &Node<'_>, faults: &mut Faults) -> String {
+pub(super) fn new_password(node: &Node<'_>, faults: &mut Faults) -> String {
     let Some(password) = faults.needed_text(node, PASSWORD_BYTES_MAX) else {
         return String::new();
     };
@@ -170,7 +211,7 @@ fn new_password(node: &Node<'_>, faults: &mut Faults) -> String {
     password.to_owned()
 }
 
-async fn member_of(call: &Call, email: &str) -> Result<Option<MemberId>, Problem> {
+pub(super) async fn member_of(call: &Call, email: &str) -> Result<Option<MemberId>, Problem> {
     let query = Query::Members {
         filter: MemberFilter::Emails(vec![email.to_owned()]),
         order: MemberOrder::CreatedAscending,
@@ -182,8 +223,8 @@ async fn member_of(call: &Call, email: &str) -> Result<Option<MemberId>, Problem
 }
 
 /// Where somebody stands whose password is right.
-fn state(call: &Call, seq: u64, facts: &MemberFacts) -> Result<Reply, Problem> {
-    let identity = identity(facts);
+pub(super) async fn state(call: &Call, seq: u64, facts: &MemberFacts) -> Result<Reply, Problem> {
+    let identity = identity(call, facts).await?;
     if facts.status == Status::Pending {
         let body = json!({"state": "REQUIRE_OWNER_APPROVAL", "identity": identity});
         return Reply::json(seq, &body);
@@ -198,7 +239,9 @@ fn session(call: &Call, member: MemberId) -> Result<String, Problem> {
     Ok(issue(call, call.caller()?.site, grant)?.0)
 }
 
-fn identity(facts: &MemberFacts) -> Value {
+async fn identity(call: &Call, facts: &MemberFacts) -> Result<Value, Problem> {
+    let site = call.caller()?.site;
+    let is_verified = call.desk()?.identity.is_verified(site, facts.id).await?;
     let (name, reasons) = match facts.status {
         Status::Approved => ("ACTIVE", json!([])),
         Status::Pending => ("PENDING", json!(["PENDING_ADMIN_APPROVAL_REQUIRED"])),
@@ -207,12 +250,12 @@ fn identity(facts: &MemberFacts) -> Value {
         Status::Deleted => ("DELETED", json!([])),
     };
     let contact = &facts.profile.contact;
-    json!({
+    Ok(json!({
         "id": facts.id,
         "revision": facts.revision.to_string(),
         "createdDate": time_text(facts.created_at),
         "updatedDate": time_text(facts.updated_at),
-        "email": {"address": facts.login_email, "isVerified": false},
+        "email": {"address": facts.login_email, "isVerified": is_verified},
         "identityProfile": {
             "nickname": facts.profile.nickname,
             "firstName": contact.first_name,
@@ -220,5 +263,5 @@ fn identity(facts: &MemberFacts) -> Value {
             "slug": facts.slug,
         },
         "status": {"name": name, "reasons": reasons},
-    })
+    }))
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::call::{Call, Kind, Reply};
 use super::error::Problem;
 use super::fields::{Faults, Node};
-use crate::actors::identity::SignOnPolicy;
+use crate::actors::identity::{PolicyPatch, SignOnPolicy};
 use crate::wire::time::time_text;
 
 pub async fn get(call: Call) -> Result<Reply, Problem> {
@@ -18,18 +18,13 @@ pub async fn update(call: Call) -> Result<Reply, Problem> {
     let root = Node::root(&body);
     let policy = root.child("signOnPolicy");
     let mut faults = Faults::new();
-    let require_owner_approval = faults.flag(&policy.child("requireOwnerApproval"));
-    let verification = policy.child("requireEmailVerification");
-    if faults.flag(&verification) == Some(true) {
-        let detail = "no mail is sent, so that no e-mail address can be verified";
-        faults.add(&verification, "UNSUPPORTED_FIELD", detail);
-    }
-    faults.done()?;
-    let (site, identity) = (call.caller()?.site, &call.desk()?.identity);
-    let policy = match require_owner_approval {
-        Some(required) => identity.set_policy(site, required, call.front.now()).await?,
-        None => identity.policy(site).await?,
+    let patch = PolicyPatch {
+        require_owner_approval: faults.flag(&policy.child("requireOwnerApproval")),
+        require_email_verification: faults.flag(&policy.child("requireEmailVerification")),
     };
+    faults.done()?;
+    let site = call.caller()?.site;
+    let policy = call.desk()?.identity.set_policy(site, patch, call.front.now()).await?;
     shape(&call, policy)
 }
 
@@ -39,7 +34,7 @@ fn shape(call: &Call, policy: SignOnPolicy) -> Result<Reply, Problem> {
         "revision": policy.revision.to_string(),
         "updatedDate": time_text(policy.updated),
         "requireOwnerApproval": policy.require_owner_approval,
-        "requireEmailVerification": false,
+        "requireEmailVerification": policy.require_email_verification,
     });
     Reply::stateless(Kind::Json, json!({ "signOnPolicy": policy }).to_string())
 }

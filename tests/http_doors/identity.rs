@@ -89,6 +89,18 @@ impl App {
         Tokens { access: text(&answer["access_token"]), refresh: text(&answer["refresh_token"]) }
     }
 
+    /// The newest mail to an address, once it is there: some go out behind the answer.
+    fn mail(&self, to: &str) -> String {
+        for _ in 0..10_000 {
+            let mails = self.site.done("GET", "/v1/outbox", Value::Null);
+            let mails = mails["mails"].as_array().cloned().unwrap_or_default();
+            if let Some(mail) = mails.iter().find(|mail| mail["to"] == json!(to)) {
+                return text(&mail["text"]);
+            }
+        }
+        panic!("no mail to {to}");
+    }
+
     fn renew(&self, refresh: &str) -> (u16, Value) {
         let grant = json!({"clientId": self.client, "grantType": "refresh_token"});
         let mut wish = grant;
@@ -166,8 +178,6 @@ fn an_owner_may_want_to_see_new_members_first() {
     assert_eq!(registered["sessionToken"], Value::Null);
     let (status, again) = app.ask(LOGIN, credentials("ann@example.com", PASSWORD));
     assert_eq!((status, &again["state"]), (200, &json!("REQUIRE_OWNER_APPROVAL")));
-    let wish = json!({"signOnPolicy": {"requireEmailVerification": true}});
-    app.site.refused("PATCH", POLICY, wish, (400, "INVALID_ARGUMENT"));
 }
 
 #[test]
@@ -311,4 +321,89 @@ fn an_app_vouches_for_a_member() {
     assert_eq!(status, 403, "a visitor vouches for nobody");
     let (status, guess) = app.ask(LOGIN, credentials("ann@example.com", PASSWORD));
     assert_eq!((status, code(&guess).as_str()), (401, "-19976"), "there is no password yet");
+}
+
+#[test]
+fn nobody_is_a_member_before_the_address_is_verified() {
+    let app = App::start();
+    let wish = json!({"signOnPolicy": {"requireEmailVerification": true}});
+    app.site.done("PATCH", POLICY, wish);
+    let registered = app.register("ann@example.com");
+    assert_eq!(registered["state"], json!("REQUIRE_EMAIL_VERIFICATION"));
+    let list = app.site.done("GET", "/members/v1/members", Value::Null);
+    assert_eq!(list["metadata"]["total"], json!(0));
+    assert_eq!(app.ask(LOGIN, credentials("ann@example.com", PASSWORD)).0, 401);
+    let mail = app.mail("ann@example.com");
+    let digits = mail.chars().filter(char::is_ascii_digit).take(6).collect::<String>();
+    let path = "/_api/iam/verification/v1/auth/verify";
+    let show =
+        |code: &str| app.ask(path, json!({"code": code, "stateToken": registered["stateToken"]}));
+    let wrong = if digits == "000000" { "000001" } else { "000000" };
+    let (status, problem) = show(wrong);
+    assert_eq!((status, code(&problem).as_str()), (400, "VERIFICATION_FAILED"));
+    let (status, verified) = show(&digits);
+    assert_eq!((status, &verified["state"]), (200, &json!("SUCCESS")), "{verified}");
+    assert_eq!(verified["identity"]["email"]["isVerified"], json!(true));
+    assert_eq!(verified["identity"]["id"], registered["identity"]["id"]);
+    assert_eq!(show(&digits).0, 400, "a code is good once");
+    let tokens = app.log_in("ann@example.com");
+    let (_, user) = app.site.ask_as(&tokens.access, "GET", "/oauth2/user-info", Value::Null);
+    assert_eq!(user["emailVerified"], json!(true));
+    let (status, taken) = app.ask(REGISTER, credentials("ann@example.com", PASSWORD));
+    assert_eq!((status, code(&taken).as_str()), (409, "-19995"));
+}
+
+#[test]
+fn a_forgotten_password_is_set_anew_once_by_whoever_reads_the_mail() {
+    let app = App::start();
+    app.register("ann@example.com");
+    let tokens = app.log_in("ann@example.com");
+    let redirect = json!({"url": "https://app.example/reset", "clientId": app.client});
+    let ask = |email: &str| {
+        let wish = json!({"email": email, "redirect": redirect});
+        app.ask("/_api/iam/recovery/v1/send-email", wish)
+    };
+    assert_eq!(ask("nobody@example.com"), (200, json!({})));
+    assert_eq!(ask("ann@example.com"), (200, json!({})));
+    let mail = app.mail("ann@example.com");
+    let mark = "https://app.example/reset?recoveryToken=";
+    let token = &mail[mail.find(mark).expect("a link") + mark.len()..];
+    let recover = |password: &str| {
+        let wish = json!({"recoveryToken": token, "password": password});
+        app.ask("/_api/iam/recovery/v1/recover", wish)
+    };
+    assert_eq!(recover("short").0, 400);
+    let (status, recovered) = recover("battery staple");
+    assert_eq!((status, &recovered["state"]), (200, &json!("SUCCESS")), "{recovered}");
+    let (status, again) = recover("yet another one");
+    assert_eq!((status, code(&again).as_str()), (400, "RECOVERY_FAILED"));
+    assert_eq!(app.renew(&tokens.refresh).0, 400, "who was in is out");
+    assert_eq!(app.ask(LOGIN, credentials("ann@example.com", "battery staple")).0, 200);
+    let elsewhere = json!({"url": "https://evil.example/", "clientId": app.client});
+    let wish = json!({"email": "ann@example.com", "redirect": elsewhere});
+    let (status, _) = app.ask("/_api/iam/recovery/v1/send-email", wish);
+    assert_eq!(status, 400, "tokens go to the client's own addresses only");
+    for _ in 0..4 {
+        assert_eq!(ask("nobody@example.com").0, 200);
+    }
+    let (status, slowed) = ask("nobody@example.com");
+    assert_eq!((status, code(&slowed).as_str()), (429, "THROTTLED"));
+    let (status, _) = app.site.ask_as(&app.visitor, "GET", "/v1/outbox", Value::Null);
+    assert_eq!(status, 403);
+    assert_eq!(app.site.done("DELETE", "/v1/outbox", Value::Null)["deleted"], json!(1));
+}
+
+#[test]
+fn a_member_verifies_its_address_later() {
+    let app = App::start();
+    app.register("ann@example.com");
+    let tokens = app.log_in("ann@example.com");
+    let path = "/_api/iam/verification/v1/start";
+    let (status, started) = app.site.ask_as(&tokens.access, "POST", path, json!({}));
+    assert_eq!(status, 200, "{started}");
+    let mail = app.mail("ann@example.com");
+    let digits = mail.chars().filter(char::is_ascii_digit).take(6).collect::<String>();
+    let wish = json!({"code": digits, "stateToken": started["verificationId"]});
+    let (status, verified) = app.ask("/_api/iam/verification/v1/auth/verify", wish);
+    assert_eq!((status, &verified["identity"]["email"]["isVerified"]), (200, &json!(true)));
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
@@ -24,6 +25,8 @@ struct Account {
     password: Option<PasswordHash>,
     /// Oldest first.
     logins: Vec<Login>,
+    /// Somebody showed a code that was mailed there.
+    email_verified: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,8 +40,23 @@ struct Login {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignOnPolicy {
     pub require_owner_approval: bool,
+    pub require_email_verification: bool,
     pub revision: u64,
     pub updated: Timestamp,
+}
+
+/// What is to be another way; `None` leaves it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PolicyPatch {
+    pub require_owner_approval: Option<bool>,
+    pub require_email_verification: Option<bool>,
+}
+
+/// Whether somebody showed what was mailed to the address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailProof {
+    Given,
+    Missing,
 }
 
 pub struct Accounts {
@@ -65,10 +83,56 @@ impl Accounts {
         site: SiteId,
         member: MemberId,
         password: PasswordHash,
+        proof: EmailProof,
     ) -> Result<(), IdentityError> {
         let _alone = self.lock(member).await;
-        let account = Account { password: Some(password), logins: Vec::new() };
+        self.put_password(site, member, password, proof).await
+    }
+
+    /// The same where the password still is the one of the mark; whether it was.
+    pub async fn replace_password(
+        &self,
+        site: SiteId,
+        member: MemberId,
+        mark: Uuid,
+        password: PasswordHash,
+    ) -> Result<bool, IdentityError> {
+        let _alone = self.lock(member).await;
+        if self.mark(site, member).await? != mark {
+            return Ok(false);
+        }
+        self.put_password(site, member, password, EmailProof::Given).await?;
+        Ok(true)
+    }
+
+    async fn put_password(
+        &self,
+        site: SiteId,
+        member: MemberId,
+        password: PasswordHash,
+        proof: EmailProof,
+    ) -> Result<(), IdentityError> {
+        let before = self.load(site, member).await?;
+        let email_verified = before.email_verified || proof == EmailProof::Given;
+        let account = Account { password: Some(password), logins: Vec::new(), email_verified };
         self.store(site, member, Some(&account)).await
+    }
+
+    pub async fn is_verified(&self, site: SiteId, member: MemberId) -> Result<bool, IdentityError> {
+        Ok(self.load(site, member).await?.email_verified)
+    }
+
+    pub async fn set_verified(&self, site: SiteId, member: MemberId) -> Result<(), IdentityError> {
+        let _alone = self.lock(member).await;
+        let account = Account { email_verified: true, ..self.load(site, member).await? };
+        self.store(site, member, Some(&account)).await
+    }
+
+    /// Another one after each change of the password.
+    pub async fn mark(&self, site: SiteId, member: MemberId) -> Result<Uuid, IdentityError> {
+        let password = self.load(site, member).await?.password;
+        let digest: [u8; 32] = Sha256::digest(codec::encode(&password)).into();
+        Ok(Uuid::from_bytes(std::array::from_fn(|index| digest[index])))
     }
 
     pub async fn forget(&self, site: SiteId, member: MemberId) -> Result<(), IdentityError> {
@@ -127,13 +191,19 @@ impl Accounts {
     pub async fn set_policy(
         &self,
         site: SiteId,
-        require_owner_approval: bool,
+        patch: PolicyPatch,
         now: Timestamp,
     ) -> Result<SignOnPolicy, IdentityError> {
         let _alone = self.locks[0].lock().await;
         let before = self.policy(site).await?;
-        let revision = before.revision + 1;
-        let policy = SignOnPolicy { require_owner_approval, revision, updated: now };
+        let approval = patch.require_owner_approval.unwrap_or(before.require_owner_approval);
+        let verification = patch.require_email_verification;
+        let policy = SignOnPolicy {
+            require_owner_approval: approval,
+            require_email_verification: verification.unwrap_or(before.require_email_verification),
+            revision: before.revision + 1,
+            updated: now,
+        };
         let entry = (POLICY.to_vec(), Some(codec::encode(&policy)));
         self.journal.put(Some(site), vec![entry]).await?;
         Ok(policy)

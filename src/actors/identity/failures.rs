@@ -1,19 +1,23 @@
-//! Wrong passwords, counted by account whether it exists or not: guessing one is slow, and tells
-//! nothing about which accounts there are.
+//! What may happen so often for one account: wrong passwords, and mails. Counted whether the
+//! account exists or not, so that guessing is slow and tells nothing about which ones there are.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::IdentityError;
-use crate::domain::limits::{LOGIN_FAILURES_ACCOUNTS_MAX, LOGIN_FAILURES_MAX, LOGIN_FAILURES_MS};
+use crate::domain::limits::{
+    LOGIN_FAILURES_ACCOUNTS_MAX, LOGIN_FAILURES_MAX, LOGIN_FAILURES_MS, MAILS_PER_ADDRESS_MAX,
+    MAILS_PER_ADDRESS_MS,
+};
 use crate::domain::{SiteId, Timestamp};
 
 /// A site, and the hash of an e-mail.
 pub type Account = (SiteId, u128);
 
-#[derive(Default)]
 pub struct Failures {
+    count_max: u32,
+    window_ms: i64,
     counted: Mutex<HashMap<Account, Count>>,
 }
 
@@ -23,17 +27,27 @@ struct Count {
     failures: u32,
 }
 
-impl Count {
-    fn ends_at(self) -> Timestamp {
-        self.since.plus_ms(LOGIN_FAILURES_MS)
-    }
-}
-
 impl Failures {
+    pub fn of_passwords() -> Failures {
+        Failures::new(LOGIN_FAILURES_MAX, LOGIN_FAILURES_MS)
+    }
+
+    pub fn of_mails() -> Failures {
+        Failures::new(MAILS_PER_ADDRESS_MAX, MAILS_PER_ADDRESS_MS)
+    }
+
+    fn new(count_max: u32, window_ms: i64) -> Failures {
+        Failures { count_max, window_ms, counted: Mutex::default() }
+    }
+
+    fn ends_at(&self, count: Count) -> Timestamp {
+        count.since.plus_ms(self.window_ms)
+    }
+
     pub fn check(&self, account: Account, now: Timestamp) -> Result<(), IdentityError> {
         match self.counted().get(&account) {
-            Some(count) if count.failures >= LOGIN_FAILURES_MAX && now < count.ends_at() => {
-                let retry_after_ms = count.ends_at().unix_ms - now.unix_ms;
+            Some(count) if count.failures >= self.count_max && now < self.ends_at(*count) => {
+                let retry_after_ms = self.ends_at(*count).unix_ms - now.unix_ms;
                 Err(IdentityError::Throttled { retry_after_ms })
             }
             Some(_) | None => Ok(()),
@@ -43,10 +57,10 @@ impl Failures {
     pub fn note(&self, account: Account, now: Timestamp) {
         let mut counted = self.counted();
         if counted.len() >= LOGIN_FAILURES_ACCOUNTS_MAX && !counted.contains_key(&account) {
-            make_room(&mut counted, now);
+            self.make_room(&mut counted, now);
         }
         match counted.entry(account) {
-            Entry::Occupied(mut known) if now < known.get().ends_at() => {
+            Entry::Occupied(mut known) if now < self.ends_at(*known.get()) => {
                 known.get_mut().failures += 1;
             }
             Entry::Occupied(mut over) => {
@@ -62,22 +76,22 @@ impl Failures {
         self.counted().remove(&account);
     }
 
+    /// What is over goes, and where nothing is, the older half: looking costs more than once in a
+    /// while only to whoever fills it.
+    fn make_room(&self, counted: &mut HashMap<Account, Count>, now: Timestamp) {
+        counted.retain(|_, count| now < self.ends_at(*count));
+        if counted.len() < LOGIN_FAILURES_ACCOUNTS_MAX {
+            return;
+        }
+        let mut ages: Vec<Timestamp> = counted.values().map(|count| count.since).collect();
+        let (_, middle, _) = ages.select_nth_unstable(LOGIN_FAILURES_ACCOUNTS_MAX / 2);
+        let middle = *middle;
+        counted.retain(|_, count| count.since > middle);
+    }
+
     fn counted(&self) -> MutexGuard<'_, HashMap<Account, Count>> {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What is over goes, and where nothing is, the older half: looking costs more than once in a
-/// while only to whoever fills it.
-fn make_room(counted: &mut HashMap<Account, Count>, now: Timestamp) {
-    counted.retain(|_, count| now < count.ends_at());
-    if counted.len() < LOGIN_FAILURES_ACCOUNTS_MAX {
-        return;
-    }
-    let mut ages: Vec<Timestamp> = counted.values().map(|count| count.since).collect();
-    let (_, middle, _) = ages.select_nth_unstable(LOGIN_FAILURES_ACCOUNTS_MAX / 2);
-    let middle = *middle;
-    counted.retain(|_, count| count.since > middle);
 }
 
 #[cfg(test)]
@@ -92,7 +106,7 @@ mod tests {
 
     #[test]
     fn an_account_rests_after_so_many_wrong_passwords_and_others_do_not() {
-        let failures = Failures::default();
+        let failures = Failures::of_passwords();
         for _ in 0..LOGIN_FAILURES_MAX {
             assert_eq!(failures.check(account(7), NOW), Ok(()));
             failures.note(account(7), NOW);
@@ -107,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_right_password_ends_the_count() {
-        let failures = Failures::default();
+        let failures = Failures::of_passwords();
         for _ in 1..LOGIN_FAILURES_MAX {
             failures.note(account(7), NOW);
         }
@@ -118,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_number_of_counted_accounts_is_bounded() {
-        let failures = Failures::default();
+        let failures = Failures::of_passwords();
         for number in 0..LOGIN_FAILURES_ACCOUNTS_MAX as u128 + 10 {
             failures.note(account(number), NOW.plus_ms(number as i64 / 1_000));
         }

@@ -1,7 +1,9 @@
 //! What identity promises, over the memory journal.
 
 use super::*;
-use crate::domain::limits::{LOGIN_FAILURES_MAX, SESSIONS_PER_MEMBER_MAX};
+use crate::domain::limits::{
+    LOGIN_FAILURES_MAX, MAILS_PER_ADDRESS_MAX, OUTBOX_MAILS_MAX, SESSIONS_PER_MEMBER_MAX,
+};
 use crate::journal::Memory;
 
 const SITE: SiteId = SiteId::from_u128(1);
@@ -15,8 +17,13 @@ async fn with_ann() -> (Arc<Memory>, Identity) {
     let journal = Arc::new(Memory::new(1));
     journal.open_site(SITE).await.unwrap();
     let identity = Identity::new(journal.clone());
-    identity.set_password(SITE, ANN, PASSWORD.to_owned()).await.unwrap();
+    set(&identity, PASSWORD).await;
     (journal, identity)
+}
+
+async fn set(identity: &Identity, password: &str) {
+    let hash = identity.hash(password.to_owned()).await.unwrap();
+    identity.set_password(SITE, ANN, hash, EmailProof::Missing).await.unwrap();
 }
 
 fn offer(member: Option<MemberId>, password: &str) -> Offer<'static> {
@@ -71,7 +78,7 @@ async fn logins_end_by_client_or_all_and_the_oldest_makes_room() {
     }
     assert!(!identity.has_login(SITE, ANN, second).await.unwrap());
     let last = identity.begin_login(SITE, ANN, APP, NOW).await.unwrap();
-    identity.set_password(SITE, ANN, "another one".to_owned()).await.unwrap();
+    set(&identity, "another one").await;
     assert!(!identity.has_login(SITE, ANN, last).await.unwrap(), "whoever was in is out");
 }
 
@@ -79,7 +86,65 @@ async fn logins_end_by_client_or_all_and_the_oldest_makes_room() {
 async fn the_policy_of_a_site_is_kept() {
     let (journal, identity) = with_ann().await;
     assert!(!identity.policy(SITE).await.unwrap().require_owner_approval);
-    let policy = identity.set_policy(SITE, true, NOW).await.unwrap();
+    let patch = PolicyPatch { require_owner_approval: Some(true), ..PolicyPatch::default() };
+    let policy = identity.set_policy(SITE, patch, NOW).await.unwrap();
     assert_eq!((policy.require_owner_approval, policy.revision), (true, 1));
+    let patch = PolicyPatch { require_email_verification: Some(true), ..PolicyPatch::default() };
+    let policy = identity.set_policy(SITE, patch, NOW).await.unwrap();
+    assert!(policy.require_owner_approval && policy.require_email_verification);
     assert_eq!(Identity::new(journal).policy(SITE).await.unwrap(), policy);
+}
+
+#[actix_rt::test]
+async fn mails_wait_for_the_owner_the_oldest_making_room() {
+    let (_, identity) = with_ann().await;
+    for number in 0..=OUTBOX_MAILS_MAX {
+        let (token, at) = (format!("token-{number}."), NOW.plus_ms(number as i64));
+        let recovery = Recovery { email: "ann@example.com", link: None, token: &token };
+        identity.mail_recovery(SITE, recovery, at).await.unwrap();
+    }
+    let mails = identity.mails(SITE).await.unwrap();
+    assert_eq!(mails.len(), OUTBOX_MAILS_MAX);
+    assert!(mails[0].text.ends_with(&format!("token-{OUTBOX_MAILS_MAX}.")), "{:?}", mails[0]);
+    assert!(mails.iter().all(|mail| !mail.text.ends_with("token-0.")));
+    assert_eq!(identity.clear_mails(SITE).await, Ok(OUTBOX_MAILS_MAX));
+    assert_eq!(identity.mails(SITE).await, Ok(Vec::new()));
+}
+
+#[actix_rt::test]
+async fn an_address_is_not_flooded_with_mails() {
+    let (_, identity) = with_ann().await;
+    for _ in 0..MAILS_PER_ADDRESS_MAX {
+        assert_eq!(identity.count_mail(SITE, "ann@example.com", NOW), Ok(()));
+    }
+    let told = identity.count_mail(SITE, "Ann@Example.com", NOW);
+    assert!(matches!(told, Err(IdentityError::Throttled { .. })), "{told:?}");
+    assert_eq!(identity.count_mail(SITE, "ben@example.com", NOW), Ok(()));
+}
+
+#[actix_rt::test]
+async fn the_mark_of_a_password_changes_with_it() {
+    let (_, identity) = with_ann().await;
+    let before = identity.password_mark(SITE, ANN).await.unwrap();
+    assert_eq!(identity.password_mark(SITE, ANN).await, Ok(before));
+    identity.begin_login(SITE, ANN, APP, NOW).await.unwrap();
+    assert_eq!(identity.password_mark(SITE, ANN).await, Ok(before), "a login is no change of it");
+    set(&identity, PASSWORD).await;
+    assert_ne!(identity.password_mark(SITE, ANN).await, Ok(before));
+}
+
+#[actix_rt::test]
+async fn of_two_recoveries_with_one_token_one_wins() {
+    let (_, identity) = with_ann().await;
+    let mark = identity.password_mark(SITE, ANN).await.unwrap();
+    let hash = async |password: &str| identity.hash(password.to_owned()).await.unwrap();
+    let (one, other) = (hash("the first one").await, hash("the second one").await);
+    let answers = tokio::join!(
+        identity.recover(SITE, ANN, mark, one),
+        identity.recover(SITE, ANN, mark, other),
+    );
+    assert_eq!(answers, (Ok(true), Ok(false)));
+    let judged = identity.judge(offer(Some(ANN), "the first one"), NOW).await;
+    assert_eq!(judged, Ok(ANN));
+    assert_eq!(identity.is_verified(SITE, ANN).await, Ok(true), "the mail was read");
 }

@@ -4,11 +4,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { authentication, oauth, signOnPolicy } from '@wix/identity';
+import {
+  authentication, oauth, recovery, signOnPolicy, verification,
+} from '@wix/identity';
 import { members } from '@wix/members';
 import { ApiKeyStrategy, OAuthStrategy, createClient } from '@wix/sdk';
 
-import { call, createMember, ownerKey, unique, url } from '../support/api.mjs';
+import { call, createMember, eventually, ownerKey, unique, url } from '../support/api.mjs';
 import { UUID, refusal } from '../support/sdk.mjs';
 
 const back = 'https://app.example/back';
@@ -18,14 +20,14 @@ async function visitor() {
   const body = { name: unique('app'), redirectUris: [back] };
   const { client } = await call(url, 'POST', '/v1/oauth-clients', { body });
   return createClient({
-    modules: { members, authentication, oauth },
+    modules: { members, authentication, oauth, recovery, verification },
     auth: OAuthStrategy({ clientId: client.id }),
   });
 }
 
 function owner() {
   return createClient({
-    modules: { signOnPolicy, authentication, oauth },
+    modules: { signOnPolicy, authentication, oauth, recovery },
     auth: ApiKeyStrategy({ apiKey: ownerKey, siteId: '00000000-0000-4000-8000-000000000000' }),
   });
 }
@@ -123,4 +125,64 @@ test('the identity modules themselves: authentication and oauth', async () => {
   await app.authentication.changePassword('battery staple');
   const again = await app.authentication.loginV2({ email }, { password: 'battery staple' });
   assert.equal(again.identity._id, registered.identity._id);
+});
+
+/** The newest mail to an address, once it is there: some go out behind the answer. */
+function mailTo(address) {
+  return eventually(async () => {
+    const { mails } = await call(url, 'GET', '/v1/outbox');
+    return mails.find((mail) => mail.to === address)?.text;
+  }, `a mail to ${address}`);
+}
+
+test('who registers verifies the address with the code of a mail', async () => {
+  const { signOnPolicy: policies } = owner();
+  await policies.updateSignOnPolicy({ requireEmailVerification: true });
+  try {
+    const app = await visitor();
+    const email = `${unique('eve')}@example.com`;
+    const registered = await app.auth.register({ email, password });
+    assert.equal(registered.loginState, 'EMAIL_VERIFICATION_REQUIRED');
+    const [code] = (await mailTo(email)).match(/\d{6}/);
+    const state = registered;
+    const verified = await app.auth.processVerification({ verificationCode: code }, state);
+    assert.equal(verified.loginState, 'SUCCESS');
+    await logIn(app, verified.data.sessionToken);
+    assert.equal((await app.oauth.userInfo()).emailVerified, true);
+  } finally {
+    await policies.updateSignOnPolicy({ requireEmailVerification: false });
+  }
+});
+
+test('a forgotten password is set anew with the token of a mail', async () => {
+  const app = await visitor();
+  const email = `${unique('finn')}@example.com`;
+  const registered = await app.authentication.registerV2({ email }, { password });
+  await app.auth.sendPasswordResetEmail(email, back);
+  const token = (await mailTo(email)).match(/recoveryToken=(\S+)/)[1];
+  const recovered = await app.recovery.recover(token, { password: 'battery staple' });
+  assert.equal(recovered.state, 'SUCCESS');
+  await refusal(app.recovery.recover(token, { password }), 400, /^RECOVERY_FAILED$/);
+  await call(url, 'DELETE', '/v1/outbox');
+  await owner().recovery.sendActivationEmail(registered.identity._id);
+  assert.match(await mailTo(email), /with this token: \S+$/);
+});
+
+test('a member verifies its address later; keys and tokens say what they are', async () => {
+  const app = await visitor();
+  const email = `${unique('gwen')}@example.com`;
+  const registered = await app.authentication.registerV2({ email }, { password });
+  await logIn(app, registered.sessionToken);
+  const { verificationId } = await app.verification.start({ target: 'EMAIL' });
+  const [code] = (await mailTo(email)).match(/\d{6}/);
+  const options = { stateToken: verificationId };
+  const verified = await app.verification.verifyDuringAuthentication(code, options);
+  assert.equal(verified.identity.email.isVerified, true);
+  const tokens = app.auth.getTokens();
+  const info = await call(url, 'POST', '/oauth2/token-info', {
+    token: '', body: { token: tokens.accessToken.value },
+  });
+  assert.deepEqual([info.active, info.subjectType], [true, 'MEMBER']);
+  assert.equal(info.subjectId, registered.identity._id);
+  assert.deepEqual(await call(url, 'GET', '/oauth2/jwks'), { keys: [] });
 });
