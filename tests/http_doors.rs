@@ -12,6 +12,8 @@ mod http;
 
 #[path = "http_doors/abouts.rs"]
 mod abouts;
+#[path = "http_doors/badges.rs"]
+mod badges;
 #[path = "http_doors/client.rs"]
 mod client;
 

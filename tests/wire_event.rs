@@ -272,6 +272,7 @@ fn badges_show_their_rule_and_reason_to_those_concerned() {
             created_at: Timestamp::from_unix_ms(0),
             updated_at: Timestamp::from_unix_ms(0),
             rule: Some(rule),
+            position: None,
         }),
     };
     assert_eq!(seen(&created, Audience::App)["data"]["rule"]["reaches"], 10);

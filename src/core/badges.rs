@@ -16,6 +16,10 @@ use super::ordinal_set::OrdinalSet;
 /// A badge's dense number inside its site; never reused.
 pub type BadgeNumber = u16;
 
+/// Between the places of two badges that were never moved: one that is moved between others takes
+/// the middle.
+pub const POSITION_STEP: u64 = 1 << 32;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Held {
     pub badge: BadgeNumber,
@@ -58,6 +62,24 @@ impl Badges {
     /// Badges that are not deleted, by number.
     pub fn live(&self) -> impl Iterator<Item = (BadgeNumber, &Slot)> {
         (0..).zip(&self.slots).filter(|(_, slot)| !slot.deleted)
+    }
+
+    /// Badges that are not deleted, in display order.
+    pub fn ordered(&self) -> Vec<BadgeNumber> {
+        let mut all: Vec<BadgeNumber> = self.live().map(|(number, _)| number).collect();
+        all.sort_by_key(|number| (self.position(*number), *number));
+        all
+    }
+
+    /// A badge that was never moved stands by its age.
+    pub fn position(&self, number: BadgeNumber) -> u64 {
+        let own = self.slot(number).badge.position;
+        own.unwrap_or((u64::from(number) + 1) * POSITION_STEP)
+    }
+
+    /// Where the next new badge will stand: behind all others.
+    pub fn end_position(&self) -> u64 {
+        (self.slots.len() as u64 + 1) * POSITION_STEP
     }
 
     pub fn slots(&self) -> &[Slot] {

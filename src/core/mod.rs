@@ -5,6 +5,7 @@
 
 pub mod abouts;
 pub mod apply;
+pub mod badge_views;
 pub mod badges;
 pub mod channel;
 pub mod checkpoint;
@@ -40,6 +41,7 @@ pub mod restore;
 pub mod select;
 pub mod session;
 pub mod site;
+pub mod text_filter;
 pub mod turn;
 pub mod views;
 pub mod visibility;

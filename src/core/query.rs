@@ -10,10 +10,12 @@ use crate::domain::event::{Badge, Endpoint, MemberFacts};
 use crate::domain::profile::{PrivacyStatus, Status};
 use crate::domain::report::MemberReport;
 use crate::domain::{
-    AboutId, AppId, AssignmentId, BadgeId, EndpointId, ItemKey, MemberId, ReportId, Timestamp,
+    AboutId, AppId, AssignmentId, BadgeId, EndpointId, ItemKey, MemberId, Refusal, ReportId,
+    Timestamp,
 };
 
 use super::member_reports::ReportedMember;
+use super::text_filter::{SortBy, TextFilter};
 
 /// A window into a list. `limit` is already checked against the route's limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,13 +118,30 @@ pub enum Query {
     Badge {
         id: BadgeId,
     },
+    /// In display order where no other is asked for.
     Badges {
+        filter: BadgeFilter,
+        order: Vec<SortBy<BadgeField>>,
         page: Page,
     },
+    /// By badge and member where no other order is asked for.
     Assignments {
-        badges: Option<Vec<BadgeId>>,
-        members: Option<Vec<MemberId>>,
+        filter: AssignmentFilter,
+        order: Vec<SortBy<AssignmentField>>,
         page: Page,
+    },
+    Assignment {
+        id: AssignmentId,
+    },
+    /// Who holds a badge.
+    Holders {
+        badge: BadgeId,
+        page: Page,
+    },
+    /// How many hold each badge.
+    HoldersCounts,
+    BadgesOfMembers {
+        members: Vec<MemberId>,
     },
     Item {
         item: ItemKey,
@@ -167,6 +186,27 @@ pub enum Query {
     },
 }
 
+pub type BadgeFilter = TextFilter<BadgeField>;
+pub type AssignmentFilter = TextFilter<AssignmentField>;
+
+/// What badges are found and sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadgeField {
+    Id,
+    Title,
+    Description,
+    Slug,
+    PermissionsEnabled,
+}
+
+/// What assignments are found and sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AssignmentField {
+    Id,
+    BadgeId,
+    MemberId,
+}
+
 /// Which abouts; `None` leaves a field open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AboutFilter {
@@ -201,6 +241,9 @@ pub enum View {
     Badge(Arc<Badge>),
     Badges(PageOf<Arc<Badge>>),
     Assignments(PageOf<Assignment>),
+    Assignment(Assignment),
+    HoldersCounts(Vec<(BadgeId, usize)>),
+    BadgesOfMembers(Vec<(MemberId, Vec<BadgeId>)>),
     Item(ItemView),
     Endpoint(Arc<Endpoint>),
     Endpoints(PageOf<Arc<Endpoint>>),
@@ -270,7 +313,11 @@ pub enum Outcome {
         duplicate: bool,
     },
     Badge(Arc<Badge>),
+    /// All badges in display order.
+    Badges(Vec<Arc<Badge>>),
     Assignment(Assignment),
+    /// One result for each that was asked for.
+    Assignments(Vec<Result<Assignment, Refusal>>),
     Endpoint(Arc<Endpoint>),
     Report(Arc<MemberReport>),
     About(About),

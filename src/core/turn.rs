@@ -115,6 +115,11 @@ impl Site {
                 Outcome::Counters { counters: self.counters_of_app(member, &app), duplicate }
             }
             Answering::Badge(badge) => Outcome::Badge(self.badges.slot(badge).badge.clone()),
+            Answering::Badges => {
+                let badge = |number| self.badges.slot(number).badge.clone();
+                Outcome::Badges(self.badges.ordered().into_iter().map(badge).collect())
+            }
+            Answering::Assignments(results) => Outcome::Assignments(results),
             Answering::Assignment { member, badge } => {
                 Outcome::Assignment(self.assignment(member, badge))
             }

@@ -8,14 +8,13 @@ use crate::domain::event::MemberFacts;
 use crate::domain::profile::{PrivacyStatus, Status};
 use crate::domain::{AboutId, AppId, MemberId, Refusal};
 
-use super::badges::{AssignmentKey, BadgeNumber, assignment_id};
 use super::decide::{about_not_found, item_not_found, member_not_found};
 use super::entries::GraphView;
 use super::ordinal_set::OrdinalSet;
 use super::parts::PartKey;
 use super::query::{
-    AppCounters, Assignment, ChannelView, Connection, CounterView, Cursor, ItemView, MemberFilter,
-    MemberOrder, Page, PageOf, PageStart, PrivateCounters, Query, View, Viewer,
+    AppCounters, ChannelView, Connection, CounterView, Cursor, ItemView, MemberFilter, MemberOrder,
+    Page, PageOf, PageStart, PrivateCounters, Query, View, Viewer,
 };
 use super::site::Site;
 use super::turn::Stop;
@@ -28,7 +27,7 @@ pub enum Look {
     Seen(View),
 }
 
-type Seen = Result<View, Stop>;
+pub(super) type Seen = Result<View, Stop>;
 
 impl Site {
     pub fn look(&self, query: &Query) -> Look {
@@ -59,18 +58,13 @@ impl Site {
             Query::CountersOfMembers { filter, page } => {
                 Ok(View::CountersPage(self.counters_page(filter, page)))
             }
-            Query::Badge { id } => {
-                Ok(View::Badge(self.badges.slot(self.badge(*id)?).badge.clone()))
-            }
-            Query::Badges { page } => {
-                let all = self.badges.live().map(|(number, _)| u32::from(number));
-                let found = page_of(page, all.collect::<Vec<_>>().into_iter());
-                let badge = |number: u32| self.badges.slot(number as BadgeNumber).badge.clone();
-                Ok(View::Badges(found.map(badge)))
-            }
-            Query::Assignments { badges, members, page } => {
-                Ok(View::Assignments(self.assignments(badges, members, page)))
-            }
+            Query::Badge { .. }
+            | Query::Badges { .. }
+            | Query::Assignments { .. }
+            | Query::Assignment { .. }
+            | Query::Holders { .. }
+            | Query::HoldersCounts
+            | Query::BadgesOfMembers { .. } => self.badge_view(query),
             Query::Item { item } => {
                 let ordinal = self.items.find(item).ok_or_else(|| item_not_found(item))?;
                 self.item(ordinal)?;
@@ -160,7 +154,7 @@ impl Site {
         Ok(View::MemberIds(self.ids_of(set, page)))
     }
 
-    fn ids_of(&self, set: &OrdinalSet, page: &Page) -> PageOf<MemberId> {
+    pub(super) fn ids_of(&self, set: &OrdinalSet, page: &Page) -> PageOf<MemberId> {
         page_of_set(page, set, &self.erasing).map(|member| self.counters.id(member))
     }
 
@@ -248,45 +242,6 @@ impl Site {
         own.unwrap_or(AppCounters { member, app: app.clone(), counters: Vec::new() })
     }
 
-    fn assignments(
-        &self,
-        badges: &Option<Vec<crate::domain::BadgeId>>,
-        members: &Option<Vec<MemberId>>,
-        page: &Page,
-    ) -> PageOf<Assignment> {
-        let wanted: Option<Vec<u32>> = members.as_ref().map(|ids| {
-            let mut known: Vec<u32> =
-                ids.iter().filter_map(|id| self.find_member(*id)).map(|m| m.0).collect();
-            known.sort_unstable();
-            known.dedup();
-            known
-        });
-        let mut found: Vec<(BadgeNumber, u32)> = Vec::new();
-        for (number, slot) in self.badges.live() {
-            if badges.as_ref().is_some_and(|badges| !badges.contains(&slot.badge.id)) {
-                continue;
-            }
-            let Some(all) = self.badges.holders(number) else { continue };
-            found.extend(holders(all, wanted.as_deref()).map(|member| (number, member)));
-        }
-        let page = page_of(page, 0..found.len() as u32);
-        page.map(|position| {
-            let (badge, member) = found[position as usize];
-            self.assignment(member, badge)
-        })
-    }
-
-    pub(super) fn assignment(&self, member: u32, badge: BadgeNumber) -> Assignment {
-        let held = self.badges.held_one(member, badge).expect("a holder holds the badge");
-        let key = AssignmentKey { member, badge, assigned_at: held.assigned_at };
-        Assignment {
-            id: assignment_id(self.id, key),
-            badge: self.badges.slot(badge).badge.id,
-            member: self.counters.id(member),
-            assigned_at: held.assigned_at,
-        }
-    }
-
     pub(super) fn item_view(&self, item: u32) -> ItemView {
         let item = self.items.whole(item).expect("a viewed item is in memory");
         let author = self.author_of(item);
@@ -308,16 +263,6 @@ fn no_own_about(member: MemberId) -> Refusal {
 enum Side {
     Followers,
     Following,
-}
-
-fn holders<'a>(
-    all: &'a OrdinalSet,
-    wanted: Option<&'a [u32]>,
-) -> Box<dyn Iterator<Item = u32> + 'a> {
-    match wanted {
-        Some(wanted) => Box::new(wanted.iter().copied().filter(|member| all.contains(*member))),
-        None => Box::new(all.iter()),
-    }
 }
 
 impl<T> PageOf<T> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::badge::{BadgePatch, BadgePlace};
 use super::endpoint::{
     Condition, CounterBatch, DeliveryMode, EndpointChannel, EndpointReport, EndpointSettings,
     PayloadFormat, Replayed, SealedHeader,
@@ -153,6 +154,33 @@ pub enum Command {
     UnassignBadge {
         assignment: AssignmentId,
     },
+    UpdateBadge {
+        badge: BadgeId,
+        /// As the caller last saw it, where it says so.
+        revision: Option<u64>,
+        patch: Box<BadgePatch>,
+    },
+    MoveBadge {
+        badge: BadgeId,
+        place: BadgePlace,
+    },
+    /// These first, in this order; the others behind them as they stood.
+    OrderBadges {
+        badges: Vec<BadgeId>,
+    },
+    /// Each for itself.
+    AssignBadges {
+        pairs: Vec<(BadgeId, MemberId)>,
+    },
+    /// Each for itself.
+    UnassignBadges {
+        assignments: Vec<AssignmentId>,
+    },
+    /// Takes a badge from those of the members that hold it.
+    TakeBadge {
+        badge: BadgeId,
+        members: Vec<MemberId>,
+    },
     CreateEndpoint(Box<NewEndpoint>),
     DeleteEndpoint {
         endpoint: EndpointId,
@@ -234,6 +262,12 @@ impl Command {
             Command::DeleteBadge { .. } => "delete_badge",
             Command::AssignBadge { .. } => "assign_badge",
             Command::UnassignBadge { .. } => "unassign_badge",
+            Command::UpdateBadge { .. } => "update_badge",
+            Command::MoveBadge { .. } => "move_badge",
+            Command::OrderBadges { .. } => "order_badges",
+            Command::AssignBadges { .. } => "assign_badges",
+            Command::UnassignBadges { .. } => "unassign_badges",
+            Command::TakeBadge { .. } => "take_badge",
             Command::CreateEndpoint(_) => "create_endpoint",
             Command::DeleteEndpoint { .. } => "delete_endpoint",
             Command::RotateEndpointSecret { .. } => "rotate_endpoint_secret",
@@ -273,6 +307,12 @@ impl Command {
             | Command::CreateBadge(_)
             | Command::DeleteBadge { .. }
             | Command::UnassignBadge { .. }
+            | Command::UpdateBadge { .. }
+            | Command::MoveBadge { .. }
+            | Command::OrderBadges { .. }
+            | Command::AssignBadges { .. }
+            | Command::UnassignBadges { .. }
+            | Command::TakeBadge { .. }
             | Command::CreateEndpoint(_)
             | Command::DeleteEndpoint { .. }
             | Command::RotateEndpointSecret { .. }

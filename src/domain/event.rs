@@ -6,46 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
 use super::about::AboutStep;
+pub use super::badge::{Badge, BadgeIcon, BadgeRule};
 use super::command::{ItemDetails, ItemKey};
 pub use super::endpoint::Endpoint;
 use super::endpoint::{EndpointReport, ReplayStep};
 use super::id::{AppId, AssignmentId, BadgeId, EndpointId, ItemOrdinal, MemberId, MemberOrdinal};
 use super::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
 use super::report::ReportStep;
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BadgeIcon {
-    pub id: Option<String>,
-    pub url: String,
-    pub height: i32,
-    pub width: i32,
-    pub alt_text: Option<String>,
-    pub filename: Option<String>,
-}
-
-/// "Counter `key` of `app` reaches `reaches`".
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BadgeRule {
-    pub app: AppId,
-    pub key: String,
-    pub reaches: i64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Badge {
-    pub id: BadgeId,
-    pub title: String,
-    pub description: Option<String>,
-    pub background_color: String,
-    pub text_color: String,
-    pub icon: Option<BadgeIcon>,
-    pub permissions_enabled: bool,
-    pub slug: String,
-    pub revision: u64,
-    pub created_at: Timestamp,
-    pub updated_at: Timestamp,
-    pub rule: Option<BadgeRule>,
-}
 
 /// Why a badge is held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -32,6 +32,12 @@ pub const BADGE_TITLE_CHARS_MAX: usize = 50;
 pub const BADGE_DESCRIPTION_CHARS_MAX: usize = 1_500;
 pub const BADGES_PER_SITE_MAX: usize = 1_000;
 pub const BADGES_PER_MEMBER_MAX: usize = 1_000;
+/// Badges whose display order is set at once.
+pub const BADGES_PER_ORDER_MAX: usize = 100;
+/// Assignments that one bulk request makes or takes.
+pub const ASSIGNMENTS_PER_BULK_MAX: usize = 100;
+/// Members to whom one request gives a badge, or from whom it takes it.
+pub const BADGE_MEMBERS_PER_CALL_MAX: usize = 500;
 
 pub const ENDPOINTS_PER_SITE_MAX: usize = 10_000;
 pub const ENDPOINT_URL_BYTES_MAX: usize = 2_048;
@@ -60,6 +66,8 @@ pub const SECRET_OVERLAP_SECONDS_MAX: i64 = 7 * 24 * 3_600;
 pub const PAGE_LIMIT_MAX: usize = 100;
 pub const PAGE_LIMIT_DEFAULT: usize = 50;
 pub const EVENTS_PAGE_LIMIT_MAX: usize = 1_000;
+/// Fields that a list is sorted by at once.
+pub const SORT_FIELDS_MAX: usize = 5;
 pub const CONNECTIONS_MAX: usize = 100;
 /// Reports that wait in a site's queue, of them about one member, and by one: nobody fills the
 /// queue alone.

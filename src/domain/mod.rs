@@ -1,6 +1,7 @@
 //! The words: ids, commands, events, refusals, limits, time. Values only: no rule, I/O or clock.
 
 pub mod about;
+pub mod badge;
 pub mod batch;
 pub mod command;
 pub mod endpoint;

@@ -1,122 +1,123 @@
-//! Badge assignments, v4: create, delete, query by badge and member.
+//! Badge assignments, v4: create, get, query, delete, one by one and by the dozen.
 
 use serde_json::{Value, json};
 
 use super::call::{Call, Reply, unexpected};
 use super::error::Problem;
 use super::fields::{Faults, Node};
-use super::id_filter::{self, Narrow, only};
-use super::page::Window;
-use crate::core::query::{Outcome, Query, View};
-use crate::domain::{BadgeId, Command, MemberId};
+use super::text_filter::{Asked, asked};
+use crate::actors::handle::Answer;
+use crate::core::query::{AssignmentField, Outcome, Query, View};
+use crate::domain::limits::ASSIGNMENTS_PER_BULK_MAX;
+use crate::domain::{AssignmentId, BadgeId, Command, MemberId};
 use crate::wire::badge::AssignmentBody;
 
 pub async fn create(call: Call) -> Result<Reply, Problem> {
     let body = call.json()?;
     let root = Node::root(&body);
-    let place = root.child("badgeAssignment");
     let mut faults = Faults::new();
-    let badge: Option<BadgeId> = faults.needed_id(&place.child("badgeId"));
-    let member: Option<MemberId> = faults.needed_id(&place.child("memberId"));
+    let wanted = wanted(&root.child("badgeAssignment"), &mut faults);
     faults.done()?;
-    let (Some(badge), Some(member)) = (badge, member) else { return unexpected() };
+    let Some((badge, member)) = wanted else { return unexpected() };
     let answer = call.command(Command::AssignBadge { badge, member }).await?;
     let Outcome::Assignment(assignment) = answer.value else { return unexpected() };
     Reply::json(answer.seq, &json!({"badgeAssignment": AssignmentBody::from(&assignment)}))
 }
 
+fn wanted(place: &Node<'_>, faults: &mut Faults) -> Option<(BadgeId, MemberId)> {
+    let badge = faults.needed_id(&place.child("badgeId"));
+    let member = faults.needed_id(&place.child("memberId"));
+    Some((badge?, member?))
+}
+
+pub async fn get(call: Call) -> Result<Reply, Problem> {
+    let answer = call.ask(Query::Assignment { id: assignment_id(&call)? }).await?;
+    let View::Assignment(assignment) = answer.value else { return unexpected() };
+    Reply::json(answer.seq, &json!({"badgeAssignment": AssignmentBody::from(&assignment)}))
+}
+
 pub async fn delete(call: Call) -> Result<Reply, Problem> {
-    let assignment = call.id("BADGE_ASSIGNMENT_NOT_FOUND", "badge assignment")?;
+    let assignment = assignment_id(&call)?;
     let answer = call.command(Command::UnassignBadge { assignment }).await?;
     Reply::empty(answer.seq)
+}
+
+/// One commit for all; what cannot be assigned is told for itself.
+pub async fn create_many(call: Call) -> Result<Reply, Problem> {
+    let body = call.json()?;
+    let root = Node::root(&body);
+    let place = root.child("badgeAssignments");
+    let mut faults = Faults::new();
+    let mut pairs = Vec::new();
+    let listed = faults.needed_list(&place, ASSIGNMENTS_PER_BULK_MAX);
+    for (position, value) in listed.iter().enumerate() {
+        let position = position.to_string();
+        pairs.extend(wanted(&place.element(&position, value), &mut faults));
+    }
+    let with_entities = faults.flag(&root.child("returnEntity")).unwrap_or(false);
+    faults.done()?;
+    let answer = call.command(Command::AssignBadges { pairs }).await?;
+    told(answer, |_| Value::Null, with_entities)
+}
+
+pub async fn delete_many(call: Call) -> Result<Reply, Problem> {
+    let body = call.json()?;
+    let root = Node::root(&body);
+    let mut faults = Faults::new();
+    let assignments: Vec<AssignmentId> =
+        faults.needed_ids(&root.child("badgeAssignmentIds"), ASSIGNMENTS_PER_BULK_MAX);
+    faults.done()?;
+    let command = Command::UnassignBadges { assignments: assignments.clone() };
+    told(call.command(command).await?, |index| json!(assignments[index]), false)
+}
+
+/// The result of each, in the order they were asked for. `id` names what was refused.
+fn told(
+    answer: Answer<Outcome>,
+    id: impl Fn(usize) -> Value,
+    with_entities: bool,
+) -> Result<Reply, Problem> {
+    let Outcome::Assignments(outcomes) = answer.value else { return unexpected() };
+    let failures = outcomes.iter().filter(|outcome| outcome.is_err()).count();
+    let each = outcomes.iter().enumerate().map(|(index, outcome)| match outcome {
+        Ok(assignment) => {
+            let id = assignment.id;
+            let item = json!({"id": id, "originalIndex": index, "success": true});
+            match with_entities {
+                true => json!({"itemMetadata": item, "item": AssignmentBody::from(assignment)}),
+                false => json!({"itemMetadata": item}),
+            }
+        }
+        Err(refusal) => {
+            let error = json!({"code": refusal.code(), "description": refusal.to_string()});
+            let mut item = json!({"originalIndex": index, "success": false, "error": error});
+            if let id @ Value::String(_) = id(index) {
+                item["id"] = id;
+            }
+            json!({"itemMetadata": item})
+        }
+    });
+    let results: Vec<Value> = each.collect();
+    let counts = json!({
+        "totalSuccesses": outcomes.len() - failures,
+        "totalFailures": failures,
+        "undetailedFailures": 0,
+    });
+    Reply::json(answer.seq, &json!({"results": results, "bulkActionMetadata": counts}))
 }
 
 pub async fn query(call: Call) -> Result<Reply, Problem> {
     let body = call.json()?;
     let root = Node::root(&body);
-    let place = root.child("query");
-    let mut faults = Faults::new();
-    let window = Window::read(&place, &mut faults);
-    let filter = place.child("filter");
-    let wanted = Wanted::read(&filter, &mut faults);
-    faults.done()?;
-    let scope = filter.value().filter(|value| **value != json!({}));
-    let scope = scope.map(Value::to_string).unwrap_or_default();
-    let list = call.list("assignments")?;
-    let bound = window.bind(&list, scope.clone())?;
-    let wanted = if scope == bound.scope { wanted } else { Wanted::carried(&bound.scope)? };
-    let (badges, members) = (wanted.badges, wanted.members);
-    let query = Query::Assignments { badges, members, page: bound.page.clone() };
-    let answer = call.ask(query).await?;
+    let Asked { bound, filter, order } =
+        asked::<AssignmentField>(&call, &root.child("query"), "assignments")?;
+    let answer = call.ask(Query::Assignments { filter, order, page: bound.page.clone() }).await?;
     let View::Assignments(page) = answer.value else { return unexpected() };
     let shown: Vec<AssignmentBody> = page.items.iter().map(AssignmentBody::from).collect();
-    let metadata = bound.metadata(&page, &list);
+    let metadata = bound.metadata(&page, &call.list("assignments")?);
     Reply::json(answer.seq, &json!({"badgeAssignments": shown, "pagingMetadata": metadata}))
 }
 
-/// Of which badges and which members; `None` means of all.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Wanted {
-    badges: Option<Vec<BadgeId>>,
-    members: Option<Vec<MemberId>>,
-}
-
-impl Wanted {
-    fn read(filter: &Node<'_>, faults: &mut Faults) -> Wanted {
-        id_filter::read(filter, faults)
-    }
-
-    fn carried(scope: &str) -> Result<Wanted, Problem> {
-        let value: Value = serde_json::from_str(scope).map_err(|_| Problem::internal())?;
-        let mut faults = Faults::new();
-        let wanted = Wanted::read(&Node::root(&value), &mut faults);
-        faults.done().map(|()| wanted)
-    }
-}
-
-impl Narrow for Wanted {
-    const FIELDS: &'static str = "badgeId and memberId";
-
-    fn narrow(&mut self, field: &Node<'_>, name: &str, faults: &mut Faults) -> bool {
-        match name {
-            "badgeId" => only(&mut self.badges, field, faults),
-            "memberId" => only(&mut self.members, field, faults),
-            _ => return false,
-        }
-        true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(filter: Value) -> Result<Wanted, Vec<&'static str>> {
-        let mut faults = Faults::new();
-        let wanted = Wanted::read(&Node::root(&filter), &mut faults);
-        if faults.is_empty() {
-            return Ok(wanted);
-        }
-        Err(faults.into_violations().into_iter().map(|v| v.rule).collect())
-    }
-
-    #[test]
-    fn both_sides_narrow() {
-        let (badge, member) = (BadgeId::from_u128(1), MemberId::from_u128(2));
-        let other = BadgeId::from_u128(3);
-        let both = Wanted { badges: Some(vec![badge]), members: Some(vec![member]) };
-        let bare = json!({"badgeId": badge, "memberId": {"$in": [member]}});
-        assert_eq!(read(bare), Ok(both));
-        let twice = json!({"$and": [{"badgeId": {"$in": [badge, other]}}, {"badgeId": badge}]});
-        assert_eq!(read(twice), Ok(Wanted { badges: Some(vec![badge]), members: None }));
-        assert_eq!(read(json!({})), Ok(Wanted::default()));
-    }
-
-    #[test]
-    fn what_cannot_be_answered_is_refused() {
-        assert_eq!(read(json!({"badgeId": {"$ne": "x"}})), Err(vec!["UNSUPPORTED_OPERATOR"]));
-        assert_eq!(read(json!({"$or": []})), Err(vec!["UNSUPPORTED_FILTER"]));
-        assert_eq!(read(json!({"badgeId": "x"})), Err(vec!["FORMAT"]));
-        assert_eq!(read(json!({"$and": [{"$and": []}]})), Err(vec!["UNSUPPORTED_FILTER"]));
-    }
+fn assignment_id(call: &Call) -> Result<AssignmentId, Problem> {
+    call.id("BADGE_ASSIGNMENT_NOT_FOUND", "badge assignment")
 }

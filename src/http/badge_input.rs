@@ -1,7 +1,10 @@
 //! Badges as requests carry them, with our own extension: the rule that assigns them.
 
+use serde_json::Value;
+
 use super::fields::{Faults, Node};
 use super::shape_counter::key;
+use crate::domain::badge::BadgePatch;
 use crate::domain::command::NewBadge;
 use crate::domain::event::{BadgeIcon, BadgeRule};
 use crate::domain::limits::{
@@ -12,21 +15,118 @@ use crate::domain::{AppId, BadgeId};
 
 /// Reads `badge`. A rule without an app means the caller's own.
 pub fn new_badge(id: BadgeId, badge: &Node<'_>, app: AppId, faults: &mut Faults) -> NewBadge {
-    let (title, description) = (badge.child("title"), badge.child("description"));
-    let title_text = faults.needed_text(&title, BODY_BYTES_MAX);
-    let title = within(&title, title_text, BADGE_TITLE_CHARS_MAX, faults);
-    let description_text = faults.text(&description, BODY_BYTES_MAX);
-    let description = within(&description, description_text, BADGE_DESCRIPTION_CHARS_MAX, faults);
+    let icon = icon(&badge.child("icon"), faults);
+    NewBadge { icon, ..new_badge_without_icon(id, badge, app, faults) }
+}
+
+fn new_badge_without_icon(
+    id: BadgeId,
+    badge: &Node<'_>,
+    app: AppId,
+    faults: &mut Faults,
+) -> NewBadge {
     NewBadge {
         id,
-        title: title.unwrap_or_default(),
-        description: description.filter(|text| !text.is_empty()),
+        title: title(&badge.child("title"), faults),
+        description: description(&badge.child("description"), faults),
         background_color: color(&badge.child("backgroundColor"), faults),
         text_color: color(&badge.child("textColor"), faults),
-        icon: icon(&badge.child("icon"), faults),
+        icon: None,
         permissions_enabled: faults.flag(&badge.child("permissionsEnabled")).unwrap_or(false),
         rule: rule(&badge.child("rule"), app, faults),
     }
+}
+
+/// A badge as v3 spells it: its icon is a text.
+pub fn new_badge_v3(id: BadgeId, badge: &Node<'_>, app: AppId, faults: &mut Faults) -> NewBadge {
+    let icon = icon_v3(&badge.child("icon"), faults);
+    NewBadge { icon, ..new_badge_without_icon(id, badge, app, faults) }
+}
+
+/// What is sent of a badge that is there. Without a mask that is every field that is not `null`;
+/// with one it is what the mask names, and what the mask names and the body leaves out is cleared.
+pub fn patch(badge: &Node<'_>, mask: &Node<'_>, faults: &mut Faults) -> BadgePatch {
+    let mask = Mask::read(mask, faults);
+    let icon = mask.field(badge, "icon", faults, icon);
+    BadgePatch { icon, ..patch_without_icon(badge, &mask, faults) }
+}
+
+pub fn patch_v3(badge: &Node<'_>, faults: &mut Faults) -> BadgePatch {
+    let mask = Mask(None);
+    let icon = mask.field(badge, "icon", faults, icon_v3);
+    BadgePatch { icon, ..patch_without_icon(badge, &mask, faults) }
+}
+
+fn patch_without_icon(badge: &Node<'_>, mask: &Mask<'_>, faults: &mut Faults) -> BadgePatch {
+    if !badge.is_there() {
+        faults.add(badge, "BADGE_NOT_PROVIDED", "badge is required");
+    }
+    BadgePatch {
+        title: mask.field(badge, "title", faults, title),
+        description: mask.field(badge, "description", faults, description),
+        background_color: mask.field(badge, "backgroundColor", faults, color),
+        text_color: mask.field(badge, "textColor", faults, color),
+        icon: None,
+        permissions_enabled: mask
+            .field(badge, "permissionsEnabled", faults, |node, faults| faults.flag(node))
+            .map(|flag| flag.unwrap_or(false)),
+    }
+}
+
+/// Which fields an update is about; `None` means those that are sent.
+struct Mask<'a>(Option<Vec<&'a str>>);
+
+impl<'a> Mask<'a> {
+    /// `"a,b"`, `["a", "b"]` or `{"paths": ["a", "b"]}`.
+    fn read(node: &Node<'a>, faults: &mut Faults) -> Mask<'a> {
+        let Some(value) = node.value() else { return Mask(None) };
+        let paths = value.get("paths").unwrap_or(value);
+        let named: Vec<&str> = match paths {
+            Value::String(text) => text.split(',').map(str::trim).collect(),
+            Value::Array(list) => list.iter().map(|one| one.as_str().unwrap_or("")).collect(),
+            _ => Vec::new(),
+        };
+        let bare = |path: &'a str| path.strip_prefix("badge.").unwrap_or(path);
+        let named: Vec<&str> = named.into_iter().map(bare).collect();
+        if named.is_empty() || named.iter().any(|path| !MASKED.contains(path)) {
+            let detail = format!("a mask names some of {}", MASKED.join(", "));
+            faults.add(node, "FIELD_MASK", detail);
+        }
+        Mask(Some(named))
+    }
+
+    fn takes(&self, badge: &Node<'_>, name: &str) -> bool {
+        match &self.0 {
+            Some(named) => named.contains(&name),
+            None => badge.child(name).is_there(),
+        }
+    }
+
+    fn field<T>(
+        &self,
+        badge: &Node<'_>,
+        name: &str,
+        faults: &mut Faults,
+        read: impl FnOnce(&Node<'_>, &mut Faults) -> T,
+    ) -> Option<T> {
+        self.takes(badge, name).then(|| read(&badge.child(name), faults))
+    }
+}
+
+/// What an update may change.
+const MASKED: [&str; 6] =
+    ["title", "description", "backgroundColor", "textColor", "icon", "permissionsEnabled"];
+
+fn title(node: &Node<'_>, faults: &mut Faults) -> String {
+    let text = faults.needed_text(node, BODY_BYTES_MAX);
+    within(node, text, BADGE_TITLE_CHARS_MAX, faults).unwrap_or_default()
+}
+
+/// Empty is none.
+fn description(node: &Node<'_>, faults: &mut Faults) -> Option<String> {
+    let text = faults.text(node, BODY_BYTES_MAX);
+    let text = within(node, text, BADGE_DESCRIPTION_CHARS_MAX, faults);
+    text.filter(|text| !text.is_empty())
 }
 
 /// The wire bounds these texts in characters.
@@ -71,6 +171,13 @@ fn icon(node: &Node<'_>, faults: &mut Faults) -> Option<BadgeIcon> {
     (icon.id.is_some() || !icon.url.is_empty()).then_some(icon)
 }
 
+/// The address of an image, or the id of one; empty is none.
+fn icon_v3(node: &Node<'_>, faults: &mut Faults) -> Option<BadgeIcon> {
+    let url = faults.text(node, IMAGE_URL_BYTES_MAX).filter(|text| !text.is_empty())?.to_owned();
+    let (id, alt_text, filename) = (None, None, None);
+    Some(BadgeIcon { id, url, height: 0, width: 0, alt_text, filename })
+}
+
 /// `{counter: {appId?, key}, reaches}`.
 fn rule(node: &Node<'_>, app: AppId, faults: &mut Faults) -> Option<BadgeRule> {
     node.value()?;
@@ -93,7 +200,7 @@ fn rule(node: &Node<'_>, app: AppId, faults: &mut Faults) -> Option<BadgeRule> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 

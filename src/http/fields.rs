@@ -285,6 +285,23 @@ impl Faults {
         texts
     }
 
+    /// A list of at least one entry.
+    pub fn needed_list<'a>(&mut self, node: &Node<'a>, count_max: usize) -> &'a [Value] {
+        let is_empty = node.value.and_then(Value::as_array).is_some_and(Vec::is_empty);
+        if !node.is_there() || is_empty {
+            self.missing(node);
+            return &[];
+        }
+        self.list(node, count_max)
+    }
+
+    pub fn needed_ids<K>(&mut self, node: &Node<'_>, count_max: usize) -> Vec<Id<K>> {
+        match self.needed_list(node, count_max) {
+            [] => Vec::new(),
+            _ => self.ids(node, count_max),
+        }
+    }
+
     pub fn ids<K>(&mut self, node: &Node<'_>, count_max: usize) -> Vec<Id<K>> {
         let mut ids = Vec::new();
         for (position, value) in self.list(node, count_max).iter().enumerate() {

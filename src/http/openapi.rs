@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::access::Access;
 use super::event_catalogue;
+use super::openapi_badges;
 use super::openapi_identity;
 use super::openapi_operations::{self, Described};
 use super::openapi_schemas;
@@ -69,7 +70,8 @@ fn operation(row: &Row) -> Value {
 }
 
 fn operations() -> impl Iterator<Item = &'static Described> {
-    openapi_operations::OPERATIONS.iter().chain(openapi_identity::OPERATIONS)
+    let identity = openapi_identity::OPERATIONS.iter();
+    openapi_operations::OPERATIONS.iter().chain(openapi_badges::OPERATIONS).chain(identity)
 }
 
 fn description(row: &Row) -> String {
@@ -170,6 +172,10 @@ fn limit_values() -> Value {
         "producersPerAppMax": limits::PRODUCERS_PER_APP_MAX,
         "badgesPerSiteMax": limits::BADGES_PER_SITE_MAX,
         "badgesPerMemberMax": limits::BADGES_PER_MEMBER_MAX,
+        "badgesPerOrderMax": limits::BADGES_PER_ORDER_MAX,
+        "assignmentsPerBulkMax": limits::ASSIGNMENTS_PER_BULK_MAX,
+        "badgeMembersPerCallMax": limits::BADGE_MEMBERS_PER_CALL_MAX,
+        "sortFieldsMax": limits::SORT_FIELDS_MAX,
         "keysPerSiteMax": limits::KEYS_PER_SITE_MAX,
         "oauthClientsPerSiteMax": limits::OAUTH_CLIENTS_PER_SITE_MAX,
         "redirectUrisPerClientMax": limits::REDIRECT_URIS_PER_CLIENT_MAX,

@@ -38,14 +38,14 @@ pub(super) const fn takes(request: &'static str, response: &'static str) -> Bodi
     Bodies { query: "", request, response }
 }
 
-const PAGE: &str = "paging.limit?: pageLimit, paging.offset?: integer, paging.cursor?: cursor";
+pub const PAGE: &str = "paging.limit?: pageLimit, paging.offset?: integer, paging.cursor?: cursor";
 const FLAT_PAGE: &str = "limit?: pageLimit, offset?: integer, cursor?: cursor";
 const LIST: &str =
     "paging.limit?: pageLimit, paging.offset?: integer, fieldsets?: [Fieldset], .r?: request";
 const IDS: &str = "memberIds: [uuid], pagingMetadata: PagingMetadata";
 const CONNECTIONS: &str = "connectedMembers: [Connection]";
 const MEMBER: &str = "member: Member";
-const BULK: &str = "results: [BulkResult], bulkActionMetadata: BulkCounts";
+pub const BULK: &str = "results: [BulkResult], bulkActionMetadata: BulkCounts";
 const REPORTED: &str = "reportedMembers: [ReportedMember], pagingMetadata: PagingMetadata";
 const ABOUT: &str = "memberAbout: MemberAbout";
 const MEMBERS: &str = "members: [Member], metadata: PagingMetadata";
@@ -65,7 +65,6 @@ const NEW_ENDPOINT_INPUT: &str = "url: url, eventTypes?: [string], description?:
     headers?: any, channels?: EndpointChannels, conditions?: any, ratePerMinute?: endpointRate, \
     mode?: DeliveryMode, format?: PayloadFormat, appId?: string, badgeEvents?: BadgeEvents, \
     requestOrigin?: hostName, counterBatch?: CounterBatch, maxInFlight?: inFlight";
-const ASSIGNMENTS: &str = "badgeAssignments: [BadgeAssignment], pagingMetadata: PagingMetadata";
 
 pub const OPERATIONS: &[Described] = &[
     words("createMember", "Members", "Create a member", takes("member?: MemberInput", MEMBER)),
@@ -206,33 +205,6 @@ pub const OPERATIONS: &[Described] = &[
         takes("counter: CounterStep, opId?: opId", WRITTEN),
     ),
     words("ingestCounters", "Counters", "Increment by the thousand", takes(INGEST, INGESTED)),
-    words(
-        "createBadge",
-        "Badges",
-        "Create a badge, with a rule that assigns it if wanted",
-        takes("badge: BadgeInput", "badge: Badge"),
-    ),
-    words("getBadge", "Badges", "Get a badge", reads("", "badge: Badge")),
-    words(
-        "queryBadges",
-        "Badges",
-        "List badges",
-        takes("query?: PageQuery", "badges: [Badge], pagingMetadata: PagingMetadata"),
-    ),
-    words("deleteBadge", "Badges", "Delete a badge and revoke its assignments", reads("", "")),
-    words(
-        "createBadgeAssignment",
-        "Badges",
-        "Assign a badge",
-        takes("badgeAssignment: BadgeAssignmentInput", "badgeAssignment: BadgeAssignment"),
-    ),
-    words("deleteBadgeAssignment", "Badges", "Unassign a badge", reads("", "")),
-    words(
-        "queryBadgeAssignments",
-        "Badges",
-        "Query assignments by badge and member",
-        takes("query?: AssignmentQuery", ASSIGNMENTS),
-    ),
     words(
         "putItem",
         "Items",

@@ -53,7 +53,11 @@ const COMPONENTS: &[(&str, &str)] = &[
     ),
     ("CounterQuery", "filter?: Filter, paging?: Paging, cursorPaging?: Paging"),
     ("AssignmentQuery", "filter?: Filter, paging?: Paging, cursorPaging?: Paging"),
-    ("PageQuery", "paging?: Paging, cursorPaging?: Paging"),
+    (
+        "ListQuery",
+        "filter?: Filter, paging?: Paging, cursorPaging?: Paging, sort?: [Sorting], \
+         sorting?: [Sorting]",
+    ),
     ("Filter", ""),
     (
         "PagingMetadata",
@@ -103,6 +107,32 @@ const COMPONENTS: &[(&str, &str)] = &[
         "title: badgeTitle, description?: badgeDescription, backgroundColor: color, \
          textColor: color, icon?: BadgeIcon, permissionsEnabled?: boolean, rule?: BadgeRule",
     ),
+    (
+        "BadgeUpdate",
+        "revision?: string, title?: badgeTitle, description?: badgeDescription, \
+         backgroundColor?: color, textColor?: color, icon?: BadgeIcon, \
+         permissionsEnabled?: boolean",
+    ),
+    ("BadgePosition", "LAST|FIRST|AFTER"),
+    (
+        "BadgeV3",
+        "id: uuid, title: badgeTitle, description?: badgeDescription, backgroundColor: color, \
+         textColor: color, icon?: url, permissionsEnabled: boolean, slug: string, \
+         createdDate: time, updatedDate: time",
+    ),
+    (
+        "BadgeV3Input",
+        "title: badgeTitle, description?: badgeDescription, backgroundColor: color, \
+         textColor: color, icon?: url, permissionsEnabled?: boolean, rule?: BadgeRule",
+    ),
+    (
+        "BadgeV3Update",
+        "title?: badgeTitle, description?: badgeDescription, backgroundColor?: color, \
+         textColor?: color, icon?: url, permissionsEnabled?: boolean",
+    ),
+    ("BadgeMemberCount", "badgeId: uuid, memberCount: integer"),
+    ("MemberBadgeIds", "memberId: uuid, badgeIds: [uuid]"),
+    ("BulkAssignment", "itemMetadata: BulkItem, item?: BadgeAssignment"),
     (
         "BadgeIcon",
         "id?: string, url?: url, height?: integer, width?: integer, altText?: string, \

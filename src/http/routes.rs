@@ -10,10 +10,10 @@ use super::access::Access::{
 use super::call::{Answering, Call, Reply};
 use super::error::Problem;
 use super::{
-    abouts, app_keys, assignments, attempts, badges, connections, consumers, counters, endpoints,
-    event_catalogue, events, followers, health, imports, ingest, items, likes, member_deletion,
-    members, oauth, oauth_clients, redirects, replays, reports, sign_on, sign_on_policy, tokens,
-    ui, verification,
+    abouts, app_keys, assignments, attempts, badges, badges_v3, connections, consumers, counters,
+    endpoints, event_catalogue, events, followers, health, imports, ingest, items, likes,
+    member_deletion, members, oauth, oauth_clients, redirects, replays, reports, sign_on,
+    sign_on_policy, tokens, ui, verification,
 };
 use crate::domain::limits::{BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX};
 
@@ -47,12 +47,21 @@ pub fn table() -> Vec<Row> {
             post("", Keys, "createBadge", badges::create),
             post("/query", Anyone, "queryBadges", badges::query),
             get("/{badgeId}", Anyone, "getBadge", badges::get),
+            patch("/{badgeId}", Keys, "updateBadge", badges::update),
             delete("/{badgeId}", Keys, "deleteBadge", badges::delete),
+            post("/{badgeId}/move", Keys, "moveBadge", badges::move_one),
+            post("/order", Keys, "updateBadgesDisplayOrder", badges::order),
         ]),
+        badge_v3_rows(),
         under("/badges/v4/assignments", Alias::Named("/badges/v4/badge-assignments"), vec![
             post("", Keys, "createBadgeAssignment", assignments::create),
             post("/query", Keys, "queryBadgeAssignments", assignments::query),
+            get("/{badgeAssignmentId}", Keys, "getBadgeAssignment", assignments::get),
             delete("/{badgeAssignmentId}", Keys, "deleteBadgeAssignment", assignments::delete),
+        ]),
+        under("/badges/v4/bulk/assignments", Alias::Named("/badges/v4/bulk/badge-assignments"), vec![
+            post("/create", Keys, "bulkCreateBadgeAssignments", assignments::create_many),
+            post("/delete", Keys, "bulkDeleteBadgeAssignments", assignments::delete_many),
         ]),
         under("/v1/items/{appId}/{itemId}", Alias::None, vec![
             put("", Keys, "putItem", items::put),
@@ -82,6 +91,24 @@ pub fn table() -> Vec<Row> {
         ]),
     ];
     groups.into_iter().flatten().collect()
+}
+
+/// Badges as the version before spells them.
+#[rustfmt::skip]
+fn badge_v3_rows() -> Vec<Row> {
+    under("/members/v3/badges", Alias::Api, vec![
+        post("", Keys, "createBadgeV3", badges_v3::create),
+        get("", Anyone, "listBadges", badges_v3::list),
+        patch("/order", Keys, "updateBadgesDisplayOrderV3", badges_v3::order),
+        post("/members", Keys, "listBadgesPerMember", badges_v3::list_badges_of),
+        get("/members/count", Keys, "getMemberCountsPerBadge", badges_v3::count_members),
+        get("/{id}", Anyone, "getBadgeV3", badges_v3::get),
+        patch("/{badgeId}", Keys, "updateBadgeV3", badges_v3::update),
+        delete("/{id}", Keys, "deleteBadgeV3", badges::delete),
+        post("/{id}/members", Keys, "assignBadge", badges_v3::assign),
+        delete("/{id}/members", Keys, "unassignBadge", badges_v3::unassign),
+        get("/{id}/members", Keys, "listMembersByBadge", badges_v3::list_members),
+    ])
 }
 
 /// Members as such.

@@ -39,9 +39,9 @@ fn every_alias_has_the_parameters_of_its_row() {
 #[test]
 fn every_route_has_the_access_that_is_written_down() {
     let expected = [
-        ("anyone", Anyone, 21),
+        ("anyone", Anyone, 23),
         ("members or keys", MembersOrKeys, 4),
-        ("keys", Keys, 22),
+        ("keys", Keys, 37),
         ("keys or self", KeysOrSelf, 5),
         ("member", Member, 13),
         ("owner", Owner, 27),

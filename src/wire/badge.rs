@@ -26,6 +26,25 @@ pub struct BadgeBody {
     pub updated_date: WireTime,
 }
 
+/// The same badge as v3 shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BadgeV3Body {
+    pub id: BadgeId,
+    pub title: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    pub background_color: String,
+    pub text_color: String,
+    /// The address of the image, or its id where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub icon: Option<String>,
+    pub permissions_enabled: bool,
+    pub slug: String,
+    pub created_date: WireTime,
+    pub updated_date: WireTime,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IconBody {
@@ -61,6 +80,27 @@ impl From<&Badge> for BadgeBody {
             background_color: badge.background_color.clone(),
             text_color: badge.text_color.clone(),
             icon: badge.icon.as_ref().map(IconBody::from),
+            permissions_enabled: badge.permissions_enabled,
+            slug: badge.slug.clone(),
+            created_date: WireTime(badge.created_at),
+            updated_date: WireTime(badge.updated_at),
+        }
+    }
+}
+
+impl From<&Badge> for BadgeV3Body {
+    fn from(badge: &Badge) -> Self {
+        let icon = badge.icon.as_ref().and_then(|icon| {
+            let url = Some(&icon.url).filter(|url| !url.is_empty());
+            url.or(icon.id.as_ref()).cloned()
+        });
+        BadgeV3Body {
+            id: badge.id,
+            title: badge.title.clone(),
+            description: badge.description.clone(),
+            background_color: badge.background_color.clone(),
+            text_color: badge.text_color.clone(),
+            icon,
             permissions_enabled: badge.permissions_enabled,
             slug: badge.slug.clone(),
             created_date: WireTime(badge.created_at),

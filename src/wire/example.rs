@@ -214,6 +214,7 @@ fn badge() -> Badge {
         created_at: TIME,
         updated_at: TIME,
         rule: Some(BadgeRule { app: AppId::site_code(), key: "posts".to_owned(), reaches: 10 }),
+        position: None,
     }
 }
 

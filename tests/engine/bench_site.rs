@@ -170,11 +170,10 @@ impl Bench {
     }
 
     pub async fn holders(&self, site: &SiteHandle, badge: BadgeId) -> Vec<MemberId> {
-        let badges = Some(vec![badge]);
-        let query = Query::Assignments { badges, members: None, page: self.page() };
-        let answer = site.query(query).await.expect("assignments are answered");
-        let View::Assignments(page) = answer.value else { panic!("assignments are assignments") };
-        page.items.into_iter().map(|assignment| assignment.member).collect()
+        let query = Query::Holders { badge, page: self.page() };
+        let answer = site.query(query).await.expect("holders are answered");
+        let View::MemberIds(page) = answer.value else { panic!("holders are member ids") };
+        page.items
     }
 
     pub async fn nickname(&self, site: &SiteHandle, id: MemberId) -> String {

@@ -159,6 +159,8 @@ impl Auditor {
                 let told = counters.counters.iter().map(|c| (&c.key, c.public, c.count));
                 assert_eq!(told.collect::<Vec<_>>(), own, "counters after {command:?}");
             }
+            Outcome::Badges(badges) => model.judge_order(command, badges),
+            Outcome::Assignments(results) => model.judge_assignments(command, results),
             Outcome::Badge(badge) => assert_eq!(*badge, model.badges[&badge.id]),
             Outcome::Assignment(one) => {
                 assert_eq!(model.held.get(&(one.badge, one.member)), Some(&one.id));

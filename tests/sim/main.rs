@@ -5,6 +5,8 @@
 
 mod about_rules;
 mod auditor;
+mod badge_requests;
+mod badge_rules;
 mod checkpoints;
 mod clients;
 mod deliveries;

@@ -287,30 +287,6 @@ impl Model {
         self.reports.connected.retain(|(of, _, _)| *of != member);
     }
 
-    fn fold_badge(&mut self, event: &Event) {
-        match event {
-            Event::BadgeCreated { badge } => {
-                self.badge_order.push(badge.id);
-                self.badges.insert(badge.id, badge.clone());
-            }
-            Event::BadgeUpdated { badge } => {
-                self.badges.insert(badge.id, badge.clone());
-            }
-            Event::BadgeDeleted { badge } => {
-                assert!(self.badges_deleted.insert(*badge), "a badge is deleted once");
-            }
-            Event::BadgeAssigned { badge, member, assignment, .. } => {
-                let before = self.held.insert((*badge, *member), *assignment);
-                assert!(before.is_none(), "{member} got {badge} a second time");
-            }
-            Event::BadgeUnassigned { badge, member, assignment, .. } => {
-                let before = self.held.remove(&(*badge, *member));
-                assert_eq!(before, Some(*assignment), "{member} loses what it held");
-            }
-            other => unreachable!("{} is no badge's event", other.type_name()),
-        }
-    }
-
     fn fold_endpoint(&mut self, event: &Event) {
         match event {
             Event::EndpointCreated { endpoint } => {
@@ -424,10 +400,6 @@ impl Model {
     pub fn living(&self, mut members: Vec<MemberId>) -> Vec<MemberId> {
         members.retain(|member| self.members.contains_key(member));
         members
-    }
-
-    pub fn live_badge(&self, id: BadgeId) -> Option<&Arc<Badge>> {
-        self.badges.get(&id).filter(|_| !self.badges_deleted.contains(&id))
     }
 }
 

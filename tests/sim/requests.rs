@@ -7,11 +7,11 @@ use guildhall::core::query::{
     Cursor, MemberFilter, MemberOrder, Outcome, Page, PageStart, PrivateCounters, Query, Viewer,
 };
 use guildhall::domain::command::{
-    EndpointPatch, IncrementBatch, IncrementLine, ItemDetails, NewBadge, NewEndpoint, NewMember,
+    EndpointPatch, IncrementBatch, IncrementLine, ItemDetails, NewEndpoint, NewMember,
     ProducerPosition, ProfilePatch,
 };
 use guildhall::domain::endpoint::EndpointSettings;
-use guildhall::domain::event::{BadgeRule, MemberOrigin};
+use guildhall::domain::event::MemberOrigin;
 use guildhall::domain::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
 use guildhall::domain::{
     AboutId, AppId, AssignmentId, BadgeId, Command, EndpointId, ItemKey, MemberId, OpId, Timestamp,
@@ -77,6 +77,9 @@ impl Crowd {
     pub fn learn(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Assignment(one) => self.assignments.push(one.id),
+            Outcome::Assignments(all) => {
+                self.assignments.extend(all.iter().flatten().map(|one| one.id));
+            }
             Outcome::About(about) => {
                 self.abouts.retain(|(known, _)| *known != about.id);
                 self.abouts.push((about.id, about.revision));
@@ -126,6 +129,7 @@ impl Crowd {
             8,
             16,
             40,
+            40,
             130,
         ];
         match random.weighted(&weights) {
@@ -155,26 +159,15 @@ impl Crowd {
             11 => Request::Ingest(self.batch(random, now)),
             12 => Request::Command(self.create_badge(random)),
             13 => Request::Command(Command::DeleteBadge { badge: self.badge(random) }),
-            14 => {
-                let (badge, member) = (self.badge(random), self.member(random));
-                Request::Command(Command::AssignBadge { badge, member })
-            }
-            15 => {
-                let known = random.pick(&self.assignments).copied();
-                let assignment = known.unwrap_or(AssignmentId::from_u128(random.uuid()));
-                Request::Command(Command::UnassignBadge { assignment })
-            }
+            14 => Request::Command(self.assign(random)),
+            15 => Request::Command(self.unassign(random)),
             16 => Request::Command(self.endpoint_command(random)),
             17 => Request::Command(self.delete_member(random)),
             18 => self.report_request(random),
             19 => self.about_request(random),
+            20 => self.badge_request(random),
             _ => Request::Query(self.query(random)),
         }
-    }
-
-    fn badge(&self, random: &mut Random) -> BadgeId {
-        let known = random.pick(&self.badges).copied();
-        known.filter(|_| !random.chance(30)).unwrap_or(BadgeId::from_u128(random.uuid()))
     }
 
     fn new_member(&mut self, random: &mut Random) -> NewMember {
@@ -322,36 +315,6 @@ impl Crowd {
         ProducerPosition { producer: format!("producer {number}"), n }
     }
 
-    fn create_badge(&mut self, random: &mut Random) -> Command {
-        let id = BadgeId::from_u128(random.uuid());
-        self.badges.push(id);
-        let rule = random.chance(800).then(|| {
-            let likes = ["likes.given", "likes.received"];
-            match random.chance(350) {
-                true => BadgeRule {
-                    app: AppId::built_in(),
-                    key: likes[random.below(2)].to_owned(),
-                    reaches: random.between(1, 8),
-                },
-                false => BadgeRule {
-                    app: app(random.below(2)),
-                    key: KEYS[random.below(KEYS.len())].to_owned(),
-                    reaches: random.between(1, 40),
-                },
-            }
-        });
-        Command::CreateBadge(Box::new(NewBadge {
-            id,
-            title: format!("badge {}", random.below(10)),
-            description: None,
-            background_color: "#ffffff".to_owned(),
-            text_color: "#000000".to_owned(),
-            icon: None,
-            permissions_enabled: false,
-            rule,
-        }))
-    }
-
     fn endpoint_command(&mut self, random: &mut Random) -> Command {
         let known = random.pick(&self.endpoints).copied();
         match (random.below(8), known) {
@@ -402,7 +365,7 @@ impl Crowd {
                 Query::Connections { member, others }
             }
             4 => Query::Counters { member, private_of: PrivateCounters::All },
-            5 => Query::Assignments { badges: None, members: Some(vec![member]), page },
+            5 => self.assignments(random, page),
             6 => Query::Item { item: self.item(random) },
             7 => Query::Likers { item: self.item(random), page },
             _ => {
@@ -421,7 +384,7 @@ impl Crowd {
     }
 }
 
-fn page(random: &mut Random) -> Page {
+pub fn page(random: &mut Random) -> Page {
     let start = match random.below(4) {
         0 => PageStart::After(Cursor::Ordinal(random.below(60) as u32)),
         1 => PageStart::Offset(random.below(10)),

@@ -31,6 +31,7 @@ pub enum Fact {
     Seen(AppId, OpId),
     Advanced(AppId, String, u64),
     BadgeCreated(BadgeId),
+    BadgeUpdated(BadgeId),
     BadgeDeleted(BadgeId),
     Awarded(BadgeId, MemberId),
     Revoked(BadgeId, MemberId),
@@ -111,9 +112,8 @@ fn fact_of(event: &Event) -> Fact {
         Event::CounterUpdated { member, app, key, .. } => {
             Fact::Reported((*member, app.clone(), key.clone()))
         }
-        Event::BadgeCreated { badge } | Event::BadgeUpdated { badge } => {
-            Fact::BadgeCreated(badge.id)
-        }
+        Event::BadgeCreated { badge } => Fact::BadgeCreated(badge.id),
+        Event::BadgeUpdated { badge } => Fact::BadgeUpdated(badge.id),
         Event::BadgeDeleted { badge } => Fact::BadgeDeleted(*badge),
         Event::BadgeAssigned { badge, member, .. } => Fact::Awarded(*badge, *member),
         Event::BadgeUnassigned { badge, member, .. } => Fact::Revoked(*badge, *member),
@@ -190,23 +190,16 @@ impl Model {
             Command::SetCounter { .. } | Command::IncrementCounter { .. } => {
                 self.predict_counter(command)
             }
-            Command::CreateBadge(new) => one(Fact::BadgeCreated(new.id)),
-            Command::DeleteBadge { badge } => {
-                self.live_badge(*badge).ok_or("BADGE_NOT_FOUND")?;
-                one(Fact::BadgeDeleted(*badge))
-            }
-            Command::AssignBadge { badge, member } => {
-                self.live_badge(*badge).ok_or("BADGE_NOT_FOUND")?;
-                self.facts(*member)?;
-                let is_new = !self.held.contains_key(&(*badge, *member));
-                when(is_new, Fact::Awarded(*badge, *member))
-            }
-            Command::UnassignBadge { assignment } => {
-                let mut held = self.held.iter().filter(|(_, id)| *id == assignment);
-                let held = held.find(|((badge, _), _)| self.live_badge(*badge).is_some());
-                let ((badge, member), _) = held.ok_or("BADGE_ASSIGNMENT_NOT_FOUND")?;
-                one(Fact::Revoked(*badge, *member))
-            }
+            Command::CreateBadge(_)
+            | Command::DeleteBadge { .. }
+            | Command::UpdateBadge { .. }
+            | Command::MoveBadge { .. }
+            | Command::OrderBadges { .. }
+            | Command::AssignBadge { .. }
+            | Command::UnassignBadge { .. }
+            | Command::AssignBadges { .. }
+            | Command::UnassignBadges { .. }
+            | Command::TakeBadge { .. } => self.predict_badge(command),
             Command::CreateAbout { .. }
             | Command::UpdateAbout { .. }
             | Command::DeleteAbout { .. } => self.predict_about(command),
@@ -375,28 +368,6 @@ impl Model {
         }
         expected.faults.sort();
         Ok(expected)
-    }
-
-    /// Adds the badges whose line lies between two values of a counter.
-    fn award(
-        &self,
-        counter: &CounterKey,
-        (old, new): (i64, i64),
-        awarded: &mut BTreeSet<(BadgeId, MemberId)>,
-        facts: &mut Vec<Fact>,
-    ) {
-        let (member, app, key) = counter;
-        for badge in self.badges.values().filter(|badge| self.live_badge(badge.id).is_some()) {
-            let Some(rule) = &badge.rule else { continue };
-            let crosses = rule.app == *app
-                && rule.key == *key
-                && old < rule.reaches
-                && rule.reaches <= new
-                && !self.held.contains_key(&(badge.id, *member));
-            if crosses && awarded.insert((badge.id, *member)) {
-                facts.push(Fact::Awarded(badge.id, *member));
-            }
-        }
     }
 
     fn predict_members(&self, lines: &[(u32, NewMember)]) -> Expected {

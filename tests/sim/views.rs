@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use guildhall::core::query::{
-    Assignment, Connection, Cursor, ItemView, Page, PageOf, PageStart, Query, View, Viewer,
+    Connection, Cursor, ItemView, Page, PageOf, PageStart, Query, View, Viewer,
 };
 use guildhall::domain::command::ItemDetails;
 use guildhall::domain::profile::{PrivacyStatus, Status};
@@ -33,15 +33,19 @@ impl Model {
             Query::Item { item } | Query::Likers { item, .. } => {
                 return (!self.items.contains_key(item)).then_some("ITEM_NOT_FOUND");
             }
+            Query::Badge { .. }
+            | Query::Badges { .. }
+            | Query::Assignments { .. }
+            | Query::Assignment { .. }
+            | Query::Holders { .. }
+            | Query::HoldersCounts
+            | Query::BadgesOfMembers { .. } => return self.refuses_badge(query),
             Query::About { .. } | Query::OwnAbout { .. } | Query::Abouts { .. } => {
                 return self.refuses_about(query);
             }
-            Query::Badge { id } => self.live_badge(*id).is_some(),
             Query::Endpoint { id } => self.endpoints.contains_key(id),
             Query::Members { .. }
             | Query::CountersOfMembers { .. }
-            | Query::Badges { .. }
-            | Query::Assignments { .. }
             | Query::Endpoints { .. }
             | Query::Reports { .. }
             | Query::ReportedMembers { .. } => true,
@@ -83,9 +87,16 @@ impl Model {
                 });
                 self.check_counters(*member, told.collect());
             }
-            (Query::Assignments { members: Some(members), page, .. }, View::Assignments(found)) => {
-                self.check_assignments(members, page, found);
-            }
+            (
+                Query::Badge { .. }
+                | Query::Badges { .. }
+                | Query::Assignments { .. }
+                | Query::Assignment { .. }
+                | Query::Holders { .. }
+                | Query::HoldersCounts
+                | Query::BadgesOfMembers { .. },
+                view,
+            ) => self.check_badges(query, view),
             (Query::Item { item }, View::Item(found)) => self.check_item(item, found),
             (Query::Members { page, viewer, .. }, View::Members(found)) => {
                 let shown = |member: &MemberId| self.is_shown(*member, *viewer);
@@ -111,26 +122,12 @@ impl Model {
     }
 
     /// A page of members that are listed by ordinal.
-    fn check_ids(&self, mut all: Vec<MemberId>, page: &Page, found: &PageOf<MemberId>) {
+    pub fn check_ids(&self, mut all: Vec<MemberId>, page: &Page, found: &PageOf<MemberId>) {
         let ordinals: BTreeMap<MemberId, u32> =
             self.member_order.iter().copied().zip(0..).collect();
         all.sort_by_key(|member| ordinals[member]);
         let placed: Vec<(u32, MemberId)> = all.iter().map(|one| (ordinals[one], *one)).collect();
         check_page(&placed, page, found);
-    }
-
-    fn check_assignments(&self, members: &[MemberId], page: &Page, found: &PageOf<Assignment>) {
-        let live = self.badge_order.iter().filter(|badge| self.live_badge(**badge).is_some());
-        let held = live.flat_map(|badge| members.iter().map(move |member| (*badge, *member)));
-        let held: Vec<_> = held.filter(|pair| self.held.contains_key(pair)).collect();
-        for one in &found.items {
-            let id = self.held.get(&(one.badge, one.member));
-            assert_eq!(id, Some(&one.id), "an assignment of {} is listed", one.member);
-        }
-        let placed: Vec<_> = (0..).zip(held).collect();
-        let items = found.items.iter().map(|one| (one.badge, one.member)).collect();
-        let found = PageOf { items, total: found.total, next: found.next.clone() };
-        check_page(&placed, page, &found);
     }
 
     /// All counters of a member; a built-in one that was never moved may be absent.
@@ -152,7 +149,7 @@ impl Model {
     }
 }
 
-fn check_page<T: Clone + PartialEq + std::fmt::Debug>(
+pub fn check_page<T: Clone + PartialEq + std::fmt::Debug>(
     all: &[(u32, T)],
     page: &Page,
     found: &PageOf<T>,

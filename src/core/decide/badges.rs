@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::badge_edits::assignment_not_found;
 use super::counters::Increase;
 use super::refuse::limit;
 use super::{Answering, Decided, Decision, slug_of};
@@ -10,7 +11,7 @@ use crate::core::site::Site;
 use crate::domain::command::NewBadge;
 use crate::domain::event::{AssignmentReason, Badge, UnassignmentReason};
 use crate::domain::limits::{BADGES_PER_MEMBER_MAX, BADGES_PER_SITE_MAX};
-use crate::domain::{AssignmentId, BadgeId, Event, MemberId, Refusal, Timestamp};
+use crate::domain::{AssignmentId, BadgeId, Event, MemberId, Timestamp};
 
 impl Site {
     /// Events for the rule lines that a counter's step crosses.
@@ -34,7 +35,7 @@ impl Site {
         }
     }
 
-    fn badge_assigned(
+    pub(super) fn badge_assigned(
         &self,
         member: u32,
         badge: BadgeNumber,
@@ -75,6 +76,7 @@ impl Site {
             created_at: now,
             updated_at: now,
             rule: new.rule.clone(),
+            position: None,
         };
         let number = self.badges.slots().len() as BadgeNumber;
         Ok(Decision {
@@ -98,10 +100,8 @@ impl Site {
     }
 
     pub(super) fn decide_unassign(&self, assignment: AssignmentId) -> Decided {
-        let (member, number) = self.assignment_of(assignment).ok_or_else(|| {
-            let detail = format!("badge assignment {assignment} is not known");
-            Refusal::NotFound { code: "BADGE_ASSIGNMENT_NOT_FOUND", detail }
-        })?;
+        let found = self.assignment_of(assignment);
+        let (member, number) = found.ok_or_else(|| assignment_not_found(assignment))?;
         let unassigned = Event::BadgeUnassigned {
             badge: self.badges.slot(number).badge.id,
             member: self.counters.id(member),

@@ -2,6 +2,7 @@
 //! "already so".
 
 mod abouts;
+mod badge_edits;
 mod badges;
 mod counters;
 mod deletion;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use self::abouts::AboutUpdate;
 pub(super) use self::abouts::about_not_found;
+pub(super) use self::badge_edits::assignment_not_found;
 pub(super) use self::counters::Increase;
 use self::counters::{Increment, SetCounter};
 use self::endpoints::Rotation;
@@ -25,6 +27,7 @@ use super::badges::BadgeNumber;
 use super::entries::GraphView;
 use super::items::Item;
 use super::parts::PartKey;
+use super::query::Assignment;
 use super::site::Site;
 use super::turn::Stop;
 use crate::domain::command::Command;
@@ -46,9 +49,19 @@ pub(super) enum Answering {
     Done,
     Member(u32),
     Item(u32),
-    Counters { member: u32, app: AppId, duplicate: bool },
+    Counters {
+        member: u32,
+        app: AppId,
+        duplicate: bool,
+    },
     Badge(BadgeNumber),
-    Assignment { member: u32, badge: BadgeNumber },
+    /// All badges in display order.
+    Badges,
+    Assignments(Vec<Result<Assignment, Refusal>>),
+    Assignment {
+        member: u32,
+        badge: BadgeNumber,
+    },
     Endpoint(EndpointId),
     Report(Arc<MemberReport>),
     About(u32),
@@ -94,6 +107,14 @@ impl Site {
             }
             Command::AssignBadge { badge, member } => self.decide_assign(*badge, *member, now),
             Command::UnassignBadge { assignment } => self.decide_unassign(*assignment),
+            Command::UpdateBadge { badge, revision, patch } => {
+                self.decide_update_badge(*badge, *revision, patch, now)
+            }
+            Command::MoveBadge { badge, place } => self.decide_move_badge(*badge, *place),
+            Command::OrderBadges { badges } => self.decide_order_badges(badges),
+            Command::AssignBadges { pairs } => self.decide_assign_many(pairs, now),
+            Command::UnassignBadges { assignments } => self.decide_unassign_many(assignments),
+            Command::TakeBadge { badge, members } => self.decide_take(*badge, members),
             Command::CreateEndpoint(new) => self.decide_create_endpoint(new, now),
             Command::DeleteEndpoint { endpoint } => self.decide_delete_endpoint(*endpoint),
             Command::RotateEndpointSecret { endpoint, sealed_secret, overlap_ms } => {

@@ -112,3 +112,80 @@ test('a badge without a title names field and rule', async () => {
   const violations = error.details?.validationError?.fieldViolations ?? [];
   assert.ok(violations.some(({ field }) => field.endsWith('title')), String(error.message));
 });
+
+test('an edit changes what is sent, at the revision that was seen', async () => {
+  const badge = await createBadge();
+  const edit = { title: unique('Renamed'), description: 'x', revision: badge.revision };
+  const changed = await owner.badgesV2.updateBadge(badge._id, edit);
+  assert.equal(changed.title, edit.title);
+  assert.equal(changed.description, 'x');
+  assert.equal(changed.backgroundColor, COLOURS.backgroundColor);
+  assert.equal(Number(changed.revision), Number(badge.revision) + 1);
+  const read = await owner.badgesV2.getBadge(badge._id);
+  assert.equal(read.title, edit.title);
+  assert.equal(read.slug, badge.slug);
+  await refusal(owner.badgesV2.updateBadge(badge._id, edit), 409, /INVALID_REVISION/);
+  await refusal(owner.badgesV2.updateBadge(UNKNOWN_ID, { title: 'x' }), 404, /BADGE_NOT_FOUND/);
+});
+
+test('an icon is read back as the image it was written as', async () => {
+  const icon = 'wix:image://v1/shield/shield.png#originWidth=64&originHeight=48';
+  const badge = await owner.badgesV2.createBadge({ title: unique('Icon'), icon, ...COLOURS });
+  const read = await owner.badgesV2.getBadge(badge._id);
+  assert.match(read.icon, /^wix:image:\/\/v1\/shield\//);
+  const plain = 'https://example.com/star.png';
+  await owner.badgesV2.updateBadge(badge._id, { icon: plain });
+  assert.equal((await owner.badgesV2.getBadge(badge._id)).icon, plain);
+});
+
+test('badges stand where they are moved to', async () => {
+  const made = [await createBadge(), await createBadge(), await createBadge()];
+  const [one, two, three] = made.map(({ _id }) => _id);
+  const { moveBadge, queryBadges, updateBadgesDisplayOrder } = owner.badgesV2;
+  const shown = async () => (await allPages(await queryBadges().limit(50).find()))
+    .map(({ _id }) => _id).filter((id) => [one, two, three].includes(id));
+  assert.deepEqual(await shown(), [one, two, three]);
+  assert.equal(await moveBadge(three, { position: 'FIRST' }), undefined);
+  assert.deepEqual(await shown(), [three, one, two]);
+  await moveBadge(three, { position: 'AFTER', moveAfterBadgeId: one });
+  assert.deepEqual(await shown(), [one, three, two]);
+  await moveBadge(one, { position: 'LAST' });
+  assert.deepEqual(await shown(), [three, two, one]);
+  const { badges } = await updateBadgesDisplayOrder([two, one]);
+  assert.deepEqual(badges.slice(0, 2).map(({ _id }) => _id), [two, one]);
+  assert.deepEqual(await shown(), [two, one, three]);
+  await refusal(moveBadge(UNKNOWN_ID, { position: 'FIRST' }), 404, /BADGE_NOT_FOUND/);
+  await refusal(updateBadgesDisplayOrder([UNKNOWN_ID]), 404, /BADGE_NOT_FOUND/);
+});
+
+test('badges are found by what they are', async () => {
+  const word = unique('Found');
+  const [gold, silver] = [await createBadge(`${word} gold`), await createBadge(`${word} silver`)];
+  const { queryBadges } = owner.badgesV2;
+  const ids = async (query) => (await query.find()).items.map(({ _id }) => _id);
+  assert.deepEqual(await ids(queryBadges().eq('title', gold.title)), [gold._id]);
+  assert.deepEqual(await ids(queryBadges().startsWith('title', word)), [gold._id, silver._id]);
+  assert.deepEqual(await ids(queryBadges().in('_id', [silver._id])), [silver._id]);
+  assert.deepEqual(await ids(queryBadges().eq('slug', silver.slug)), [silver._id]);
+  const sorted = queryBadges().startsWith('title', word).descending('title');
+  assert.deepEqual(await ids(sorted), [silver._id, gold._id]);
+  const both = queryBadges().startsWith('title', word).ne('_id', gold._id);
+  assert.deepEqual(await ids(both), [silver._id]);
+});
+
+test('assignments are made and taken by the dozen, each for itself', async () => {
+  const [badge, one, two] = [await createBadge(), await createMember(url), await createMember(url)];
+  const wishes = [one.id, UNKNOWN_ID, two.id].map((memberId) => ({ badgeId: badge._id, memberId }));
+  const { bulkCreateBadgeAssignments, bulkDeleteBadgeAssignments } = owner.badgeAssignments;
+  const made = await bulkCreateBadgeAssignments(wishes, { returnEntity: true });
+  assert.equal(made.bulkActionMetadata.totalSuccesses, 2);
+  assert.equal(made.bulkActionMetadata.totalFailures, 1);
+  assert.deepEqual(made.results.map(({ itemMetadata }) => itemMetadata.originalIndex), [0, 1, 2]);
+  assert.equal(made.results[1].itemMetadata.error.code, 'MEMBER_NOT_FOUND');
+  assert.equal(made.results[2].item.memberId, two.id);
+  assert.equal((await assignmentsOf(badge._id)).length, 2);
+  const ids = [made.results[0].itemMetadata._id, UNKNOWN_ID];
+  const taken = await bulkDeleteBadgeAssignments(ids);
+  assert.deepEqual(taken.results.map(({ itemMetadata }) => itemMetadata.success), [true, false]);
+  assert.deepEqual((await assignmentsOf(badge._id)).map(({ memberId }) => memberId), [two.id]);
+});

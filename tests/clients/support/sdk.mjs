@@ -3,14 +3,15 @@
 import assert from 'node:assert/strict';
 
 import {
-  badgeAssignments, badgesV2, memberFollowers, memberReport, members, membersAbout,
+  badgeAssignments, badges, badgesV2, memberFollowers, memberReport, members, membersAbout,
 } from '@wix/members';
 import { ApiKeyStrategy, createClient } from '@wix/sdk';
 
 import { ownerKey } from './api.mjs';
 
 const modules = {
-  members, memberFollowers, memberReport, membersAbout, badgesV2, badgeAssignments,
+  members, memberFollowers, memberReport, membersAbout, badges, badgesV2,
+  badgeAssignments,
 };
 
 export const owner = createClient({
