@@ -25,6 +25,8 @@ mod deletion;
 mod identity;
 #[path = "http_doors/members.rs"]
 mod members;
+#[path = "http_doors/moderation.rs"]
+mod moderation;
 #[path = "http_doors/receiver.rs"]
 mod receiver;
 #[path = "http_doors/replays.rs"]

@@ -13,6 +13,7 @@ use guildhall::core::query::Viewer;
 use guildhall::core::recovery::{Barrier, Recovered, Recovery, StreamPosition};
 use guildhall::core::visibility::{Audience, audience, is_shown_to_others, sees};
 use guildhall::domain::event::{MemberFacts, Record};
+use guildhall::domain::moderation::{Ruling, Terms, Verdict};
 use guildhall::domain::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
 use guildhall::domain::{AppId, Event, MemberId, Timestamp, Touch, WrittenRecord};
 use proptest::prelude::*;
@@ -206,6 +207,41 @@ fn a_member_deleted_while_its_channel_opens_does_not_get_in() {
     hub.publish(&log.records);
     assert_eq!(hub.open(key, channel, early), Opened::Hidden);
     assert!(hub.is_empty());
+}
+
+#[test]
+fn who_is_blocked_is_put_out_and_nobody_else_reads_on_or_learns_of_it() {
+    let (mut log, mut hub) = (Log::default(), Hub::new(0));
+    let open = |hub: &mut Hub, key, channel, audience| {
+        hub.subscribe(SessionKey(key), channel, audience);
+        let opening = Opening { seq: 0, recovered: None };
+        assert!(matches!(hub.open(SessionKey(key), channel, opening), Opened::Reading(_)));
+    };
+    let (own, others) = (Channel::Personal(member(0)), Channel::Member(member(0)));
+    open(&mut hub, 1, own, Audience::SelfMember);
+    open(&mut hub, 2, others, Audience::Public);
+    open(&mut hub, 3, others, Audience::App);
+    let ruling = |verdict, status| {
+        let Event::MemberUpdated { facts, .. } = turned(0, PrivacyStatus::Public, status) else {
+            unreachable!()
+        };
+        let (terms, was) = (Terms::default(), Status::Approved);
+        Event::Moderated { ruling: Arc::new(Ruling { facts, verdict, terms, was }) }
+    };
+    log.write(ruling(Verdict::Muted, Status::Approved));
+    log.write(ruling(Verdict::Blocked, Status::Blocked));
+    let told = hub.publish(&log.records);
+    let shown: Vec<(Audience, Vec<u64>)> = told
+        .iter()
+        .filter_map(|delivery| {
+            let Delivery::Publish { audience, records, .. } = delivery else { return None };
+            Some((*audience, records.iter().map(|record| record.seq).collect()))
+        })
+        .collect();
+    let (app, own) = (Audience::App, Audience::SelfMember);
+    assert_eq!(shown, [(app, vec![1]), (own, vec![1]), (app, vec![2])]);
+    assert!(told.contains(&Delivery::Expel { sessions: vec![SessionKey(1)] }));
+    assert!(told.contains(&Delivery::Cut { channel: others, sessions: vec![SessionKey(2)] }));
 }
 
 /// One reader as a client sees it.

@@ -8,6 +8,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 use super::machine::Reply;
+use super::shared::Wish;
 use super::site::{Ask, Do, Import, ImportLines, Ingest, SiteSupervisor};
 
 use crate::core::query::{Imported, Ingested, Outcome, Query, View};
@@ -153,14 +154,23 @@ impl SiteHandle {
     }
 
     pub async fn command(&self, command: Command) -> Result<Answer<Outcome>, CallError> {
-        self.call(|reply| Do { command, reply }).await
+        self.command_by(None, command).await
+    }
+
+    /// Asked with the token of a member, if there is one: it is done while the member may act.
+    pub async fn command_by(
+        &self,
+        by: Option<MemberId>,
+        command: Command,
+    ) -> Result<Answer<Outcome>, CallError> {
+        self.call(|reply| Do { wish: Wish { by, command }, reply }).await
     }
 
     pub async fn query(&self, query: Query) -> Result<Answer<View>, CallError> {
         self.query_by(None, query).await
     }
 
-    /// Asked with the token of a member, if there is one: it is answered while the member is here.
+    /// Asked with the token of a member, if there is one: it is answered while the member may act.
     pub async fn query_by(
         &self,
         member: Option<MemberId>,

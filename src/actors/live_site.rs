@@ -71,7 +71,11 @@ impl LiveSite for LoggedSite {
         viewer: Viewer,
     ) -> LiveFuture<'_, Result<Barrier, ChannelFault>> {
         Box::pin(async move {
-            let answer = self.handle.query(Query::Channel { member, viewer }).await;
+            let reader = match viewer {
+                Viewer::Member(reader) => Some(reader),
+                Viewer::Owner | Viewer::Visitor => None,
+            };
+            let answer = self.handle.query_by(reader, Query::Channel { member, viewer }).await;
             match answer {
                 Ok(Answer { value: View::Channel(ChannelView { last_seq }), seq }) => {
                     // What the channel stands at is shown only once it is durable.

@@ -6,11 +6,11 @@ use std::rc::Rc;
 use actix::prelude::*;
 
 use super::machine::Reply;
-use super::shared::Shared;
+use super::shared::{Shared, Wish};
 use crate::core::entries::Activity;
 use crate::core::query::Outcome;
+use crate::domain::MemberOrdinal;
 use crate::domain::limits::MEMBER_MAILBOX_MAX;
-use crate::domain::{Command, MemberOrdinal};
 
 pub struct MemberActor {
     member: MemberOrdinal,
@@ -22,7 +22,7 @@ pub struct MemberActor {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Turn {
-    pub command: Command,
+    pub wish: Wish,
     pub reply: Reply<Outcome>,
 }
 
@@ -74,10 +74,10 @@ impl Handler<Turn> for MemberActor {
 
     fn handle(&mut self, turn: Turn, context: &mut Context<Self>) {
         self.commands += 1;
-        let waiting = self.shared.command_at_once(turn.command, turn.reply);
-        if let Some((command, reply)) = waiting {
+        let waiting = self.shared.command_at_once(turn.wish, turn.reply);
+        if let Some((wish, reply)) = waiting {
             // Parts are read first; the mailbox rests, so nobody of this member overtakes.
-            let ordered = self.shared.clone().command_in_order(command, reply);
+            let ordered = self.shared.clone().command_in_order(wish, reply);
             context.wait(ordered.into_actor(self));
         }
     }

@@ -35,6 +35,12 @@ pub struct Shared {
     pub checkpoint_ended: Notify,
 }
 
+/// A command, and whose token it is asked with.
+pub struct Wish {
+    pub by: Option<MemberId>,
+    pub command: Command,
+}
+
 /// How far a command or a question came without waiting.
 enum Progress<R> {
     Finished,
@@ -43,41 +49,46 @@ enum Progress<R> {
 
 impl Shared {
     /// Runs a command to its answer; at once if all is in memory.
-    pub fn command(self: &Rc<Self>, command: Command, reply: Reply<Outcome>) {
+    pub fn command(self: &Rc<Self>, wish: Wish, reply: Reply<Outcome>) {
         if let Err(error) = self.machine.borrow().admit() {
             return send(reply, Err(error));
         }
-        if let Progress::Need { reply, keys } = self.try_command(&command, reply) {
+        if let Progress::Need { reply, keys } = self.try_command(&wish, reply) {
             let shared = self.clone();
-            actix_rt::spawn(async move { shared.command_with_parts(command, reply, keys).await });
+            actix_rt::spawn(async move { shared.command_with_parts(wish, reply, keys).await });
         }
     }
 
     /// The same for an actor that lets nobody of its member overtake.
-    pub async fn command_in_order(self: Rc<Self>, command: Command, reply: Reply<Outcome>) {
-        if let Progress::Need { reply, keys } = self.try_command(&command, reply) {
-            self.command_with_parts(command, reply, keys).await;
+    pub async fn command_in_order(self: Rc<Self>, wish: Wish, reply: Reply<Outcome>) {
+        if let Progress::Need { reply, keys } = self.try_command(&wish, reply) {
+            self.command_with_parts(wish, reply, keys).await;
         }
     }
 
     /// Runs a command without waiting; hands it back where parts must be read first.
     pub fn command_at_once(
         &self,
-        command: Command,
+        wish: Wish,
         reply: Reply<Outcome>,
-    ) -> Option<(Command, Reply<Outcome>)> {
+    ) -> Option<(Wish, Reply<Outcome>)> {
         if let Err(error) = self.machine.borrow().admit() {
             send(reply, Err(error));
             return None;
         }
-        match self.try_command(&command, reply) {
+        match self.try_command(&wish, reply) {
             Progress::Finished => None,
-            Progress::Need { reply, .. } => Some((command, reply)),
+            Progress::Need { reply, .. } => Some((wish, reply)),
         }
     }
 
-    fn try_command(&self, command: &Command, reply: Reply<Outcome>) -> Progress<Reply<Outcome>> {
+    fn try_command(&self, wish: &Wish, reply: Reply<Outcome>) -> Progress<Reply<Outcome>> {
         let mut machine = self.machine.borrow_mut();
+        if let Some(refusal) = token_refusal(&machine, wish.by) {
+            machine.refuse(reply, refusal);
+            return Progress::Finished;
+        }
+        let command = &wish.command;
         match machine.guarded(command.kind(), |site, now| site.turn(command, now)) {
             Err(failure) => send(reply, Err(self.failed(failure))),
             Ok(Step::Refused(refusal)) => machine.refuse(reply, refusal),
@@ -94,7 +105,7 @@ impl Shared {
 
     async fn command_with_parts(
         self: Rc<Self>,
-        command: Command,
+        wish: Wish,
         mut reply: Reply<Outcome>,
         mut keys: Vec<PartKey>,
     ) {
@@ -104,7 +115,7 @@ impl Shared {
                 return send(reply, Err(error));
             }
             brought.append(&mut keys);
-            match self.try_command(&command, reply) {
+            match self.try_command(&wish, reply) {
                 Progress::Finished => return self.let_go(&brought),
                 Progress::Need { reply: same, keys: more } => (reply, keys) = (same, more),
             }
@@ -124,9 +135,8 @@ impl Shared {
     /// The same with the token of a member, which may outlive it.
     pub fn query_of_member(self: &Rc<Self>, member: MemberId, query: Query, reply: Reply<View>) {
         let machine = self.machine.borrow();
-        if machine.site().is_some_and(|site| site.find_member(member).is_none()) {
-            let detail = "the member of this token was deleted".to_owned();
-            return machine.refuse(reply, Refusal::Forbidden { code: "MEMBER_DELETED", detail });
+        if let Some(refusal) = token_refusal(&machine, Some(member)) {
+            return machine.refuse(reply, refusal);
         }
         drop(machine);
         self.query(query, reply);
@@ -255,6 +265,11 @@ impl Shared {
             }
         }
     }
+}
+
+/// Why the token that something is asked with opens nothing.
+fn token_refusal(machine: &Machine, by: Option<MemberId>) -> Option<Refusal> {
+    machine.site()?.token_refusal(by?)
 }
 
 /// A read of one member may leave at once where the member's last change is durable.

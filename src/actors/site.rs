@@ -22,13 +22,13 @@ use super::loader::Loader;
 use super::log_tail::LogTail;
 use super::machine::{Machine, Reply, send};
 use super::member::{MemberActor, Passivate, Turn};
-use super::shared::Shared;
+use super::shared::{Shared, Wish};
 use super::snapshot_thread::SnapshotThread;
 use crate::core::query::{Imported, Ingested, Outcome, Query, View};
 use crate::core::site::Site;
 use crate::domain::command::{IncrementBatch, NewMember};
 use crate::domain::limits::{IMPORTS_AT_ONCE_MAX, MEMBERS_HOT_MAX, SITE_MAILBOX_MAX};
-use crate::domain::{Command, MemberId, MemberOrdinal};
+use crate::domain::{MemberId, MemberOrdinal};
 use crate::journal::{Journal, SiteLog};
 use crate::snapshot::SnapshotStore;
 use crate::snapshot::recovery::recover;
@@ -95,7 +95,7 @@ const TICK: Duration = Duration::from_millis(100);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Do {
-    pub command: Command,
+    pub wish: Wish,
     pub reply: Reply<Outcome>,
 }
 
@@ -339,14 +339,14 @@ impl Handler<Do> for SiteSupervisor {
     type Result = ();
 
     fn handle(&mut self, message: Do, _: &mut Context<Self>) {
-        let Do { command, reply } = message;
-        let member = command.acting_member().and_then(|id| {
+        let Do { wish, reply } = message;
+        let member = wish.command.acting_member().and_then(|id| {
             let machine = self.shared.machine.borrow();
             machine.site().and_then(|site| site.find_member(id))
         });
-        let Some(member) = member else { return self.shared.command(command, reply) };
+        let Some(member) = member else { return self.shared.command(wish, reply) };
         let address = self.activate(member);
-        if let Err(refused) = address.try_send(Turn { command, reply }) {
+        if let Err(refused) = address.try_send(Turn { wish, reply }) {
             let (Turn { reply, .. }, error) = match refused {
                 SendError::Full(turn) => (turn, CallError::Busy),
                 SendError::Closed(turn) => (turn, CallError::Undone),

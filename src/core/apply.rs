@@ -117,6 +117,7 @@ impl Site {
             Event::MemberUpdated { facts, .. } => self.apply_member_updated(at, facts),
             Event::MemberDeleted { member, .. } => self.apply_member_deleted(at, *member),
             Event::About { step } => self.apply_about(at, step),
+            Event::Moderated { ruling } => self.apply_ruling(at, ruling),
             Event::FollowCreated { follower, followed } => {
                 self.apply_follow(at, *follower, *followed, Presence::In);
             }
@@ -211,6 +212,7 @@ impl Site {
             | Event::MemberUpdated { .. }
             | Event::MemberDeleted { .. }
             | Event::About { .. }
+            | Event::Moderated { .. }
             | Event::FollowCreated { .. }
             | Event::FollowDeleted { .. }
             | Event::ItemCreated { .. }
@@ -260,7 +262,7 @@ impl Site {
         self.stamps.touch_member(member, at.commit);
     }
 
-    fn apply_member_updated(&mut self, at: At, facts: &Arc<MemberFacts>) {
+    pub(super) fn apply_member_updated(&mut self, at: At, facts: &Arc<MemberFacts>) {
         let member = self.known(facts.id);
         if !self.is_news(member, at) {
             return;

@@ -16,7 +16,7 @@ use super::query::{
 };
 use super::site::Site;
 use super::text_filter::{SortBy, compare};
-use super::views::{Seen, page_of};
+use super::views::{Seen, cut, page_of};
 
 /// A badge that a member holds.
 type Pair = (BadgeNumber, u32);
@@ -163,11 +163,17 @@ impl Site {
         }
     }
 
-    /// Who holds a badge, by age of the member.
+    /// Who holds a badge, by age of the member. For keys: whom lists leave out holds it too.
     fn holders_page(&self, badge: BadgeNumber, page: &Page) -> PageOf<MemberId> {
         let nobody = OrdinalSet::default();
         let all = self.badges.holders(badge).unwrap_or(&nobody);
-        self.ids_of(all, page)
+        let rest: Box<dyn Iterator<Item = u32> + '_> = match &page.start {
+            PageStart::Offset(offset) => Box::new(all.iter().skip(*offset)),
+            PageStart::After(Cursor::Ordinal(after) | Cursor::Nickname(_, after)) => {
+                Box::new(all.iter_after(Some(*after)))
+            }
+        };
+        cut(page.limit, all.len(), rest).map(|member| self.counters.id(member))
     }
 
     /// Each badge with how many hold it, in display order.

@@ -286,8 +286,9 @@ impl Site {
             self.copy_about(running, member, into);
         }
         let abouts = self.abouts.range(members.clone()).collect();
+        let standings = self.standings.range(members.clone()).collect();
         let members = members.map(|member| self.resident_member(member)).collect();
-        let value = MemberBlock { stamp: self.commit, changed, members, abouts };
+        let value = MemberBlock { stamp: self.commit, changed, members, abouts, standings };
         into.push(Copied::MemberBlock { block, value });
         self.stamps.members.set_copied(running.slot, block, self.commit);
     }

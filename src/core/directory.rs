@@ -12,7 +12,9 @@ use crate::domain::{MemberId, Timestamp};
 
 use super::chunked::Chunked;
 use super::counters::Counters;
+use super::fault::{Fault, planted};
 use super::hash_index::{HashIndex, spread};
+use super::ordinal_set::{OrdinalSet, Presence};
 
 /// What is known of a member without reading its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +79,8 @@ pub struct Directory {
     slugs: HashIndex,
     /// By nickname, then ordinal; members without a nickname are not in it.
     nicknames: BTreeSet<(Arc<str>, u32)>,
+    /// Members that are there and not approved: no list of others shows them.
+    unlisted: OrdinalSet,
 }
 
 impl Directory {
@@ -97,6 +101,19 @@ impl Directory {
     pub fn find_ever(&self, id: MemberId, counters: &Counters) -> Option<u32> {
         let found = self.find(id, counters);
         found.or_else(|| self.gone.find(spread(id.as_u128()), |ordinal| counters.id(ordinal) == id))
+    }
+
+    pub fn unlisted(&self) -> &OrdinalSet {
+        &self.unlisted
+    }
+
+    /// Whether lists of others show the member: likers, followers, whom somebody follows.
+    pub fn is_listed(&self, member: u32) -> bool {
+        match self.rows[member].status {
+            Status::Approved => true,
+            Status::Blocked => planted(Fault::BlockedAreListed),
+            Status::Pending | Status::Offline | Status::Deleted => false,
+        }
     }
 
     pub fn is_deleted(&self, member: u32) -> bool {
@@ -195,6 +212,11 @@ impl Directory {
     }
 
     fn index(&mut self, member: u32, row: &Row) {
+        let presence = match row.status {
+            Status::Approved | Status::Deleted => Presence::Out,
+            Status::Pending | Status::Blocked | Status::Offline => Presence::In,
+        };
+        self.unlisted.put(member, presence);
         if row.email != 0 {
             self.emails.insert(spread(row.email), member);
         }

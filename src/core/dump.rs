@@ -12,6 +12,7 @@ use super::items::{Item, ItemRow};
 use super::member_reports::StoredReports;
 use super::parts::{Part, PartKey, ResidentMember, StoredBadge};
 use super::site::Site;
+use super::standings::Standing;
 use crate::domain::event::{Endpoint, MemberFacts};
 use crate::domain::{AppId, OpId, Timestamp};
 
@@ -46,6 +47,7 @@ pub struct DumpedMember {
     pub followers: Vec<u32>,
     pub likes: Vec<u32>,
     pub about: Option<(AboutRow, Arc<str>)>,
+    pub standing: Option<Standing>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -117,6 +119,7 @@ impl Site {
             followers: followers.collect(),
             likes: graph.likes.iter().collect(),
             about: self.dump_about(member, read)?,
+            standing: self.standings.get(member).cloned(),
         })
     }
 

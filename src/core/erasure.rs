@@ -34,6 +34,7 @@ impl Site {
             self.reports.reported(member, counter.key);
         }
         self.counters.clear(member);
+        self.standings.remove(member);
         let row = self.directory.row(member);
         if row.graph_commit != 0 {
             self.erasing.insert(member);

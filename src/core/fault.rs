@@ -40,10 +40,14 @@ pub enum Fault {
     AbortKeepsStamps,
     /// A restart forgets that edges of a deleted member have yet to end.
     ErasureForgotten,
+    /// A restart forgets which blocks and mutes end by themselves.
+    LapsesForgotten,
+    /// A member that is blocked is listed as before.
+    BlockedAreListed,
 }
 
 impl Fault {
-    pub const ALL: [Fault; 18] = [
+    pub const ALL: [Fault; 20] = [
         Fault::GateOpensEarly,
         Fault::ReplayDoubles,
         Fault::PageInTakesStale,
@@ -62,6 +66,8 @@ impl Fault {
         Fault::ReportForgotten,
         Fault::AbortKeepsStamps,
         Fault::ErasureForgotten,
+        Fault::LapsesForgotten,
+        Fault::BlockedAreListed,
     ];
 }
 

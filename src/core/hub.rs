@@ -8,6 +8,7 @@ use super::channel::{Channel, Topic};
 use super::fault::{Fault, planted};
 use super::recovery::Recovered;
 use super::visibility::{Audience, is_shown_to_others, sees};
+use crate::domain::event::MemberFacts;
 use crate::domain::limits::SUBSCRIPTION_PENDING_RECORDS_MAX;
 use crate::domain::profile::Status;
 use crate::domain::{Event, MemberId, WrittenRecord};
@@ -259,13 +260,20 @@ struct TurnedAway {
 
 fn turns_away(topic: Topic, record: &WrittenRecord) -> Option<TurnedAway> {
     let (member, hidden, expelled) = match &record.event {
-        Event::MemberUpdated { facts, .. } => {
-            (facts.id, !is_shown_to_others(facts), facts.status == Status::Blocked)
+        Event::MemberUpdated { facts, .. } => (facts.id, !is_shown_to_others(facts), is_out(facts)),
+        Event::Moderated { ruling } => {
+            let facts = &ruling.facts;
+            (facts.id, !is_shown_to_others(facts), is_out(facts))
         }
         Event::MemberDeleted { member, .. } => (*member, true, true),
         _ => return None,
     };
     (topic == Topic::Member(member) && hidden).then_some(TurnedAway { expelled })
+}
+
+/// Whether the member itself may not be here.
+fn is_out(facts: &MemberFacts) -> bool {
+    facts.status != Status::Approved
 }
 
 /// Takes out those who may no longer see the member, before anything of the change is shown.
@@ -318,6 +326,9 @@ fn hides_member(record: &WrittenRecord, member: MemberId) -> Option<bool> {
     match &record.event {
         Event::MemberUpdated { facts, .. } if facts.id == member => {
             Some(!is_shown_to_others(facts))
+        }
+        Event::Moderated { ruling } if ruling.facts.id == member => {
+            Some(!is_shown_to_others(&ruling.facts))
         }
         Event::MemberDeleted { member: deleted, .. } if *deleted == member => Some(true),
         _ => None,

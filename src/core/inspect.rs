@@ -13,6 +13,7 @@ use super::items::{Item, ItemOperation, ItemRow};
 use super::operations::WindowCopy;
 use super::parts::{BLOCK, Catalogue, ResidentMember};
 use super::site::Site;
+use super::standings::Standing;
 
 /// A copy of up to [`BLOCK`] neighbours, all of one commit.
 #[derive(Clone, Debug)]
@@ -31,6 +32,7 @@ pub struct InspectedMember {
     pub graph: Paged<Graph, EdgeOperation>,
     /// With its document, where that is in memory.
     pub about: Option<(AboutRow, Option<Arc<str>>)>,
+    pub standing: Option<Standing>,
 }
 
 #[derive(Clone, Debug)]
@@ -62,6 +64,7 @@ impl Site {
             facts: self.entries.facts(member).cloned(),
             graph: self.entries.get(member).map_or(Paged::Stored, |entry| entry.graph.clone()),
             about: self.abouts.row(member).map(|row| (row, self.abouts.content(member).cloned())),
+            standing: self.standings.get(member).cloned(),
         });
         InspectedBlock {
             commit: self.commit,

@@ -41,6 +41,7 @@ pub mod restore;
 pub mod select;
 pub mod session;
 pub mod site;
+pub mod standings;
 pub mod text_filter;
 pub mod turn;
 pub mod views;

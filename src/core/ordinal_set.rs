@@ -105,6 +105,18 @@ impl OrdinalSet {
         }
     }
 
+    /// How many are in both.
+    pub fn common_len(&self, other: &OrdinalSet) -> usize {
+        match (self, other) {
+            (OrdinalSet::Thick(one), OrdinalSet::Thick(other)) => {
+                one.intersection_len(other) as usize
+            }
+            (OrdinalSet::Thin(few), all) | (all, OrdinalSet::Thin(few)) => {
+                few.iter().filter(|ordinal| all.contains(**ordinal)).count()
+            }
+        }
+    }
+
     pub fn shrink(&mut self) {
         if let OrdinalSet::Thin(ordinals) = self {
             ordinals.shrink_to_fit();

@@ -14,6 +14,7 @@ use super::badges::Held;
 use super::graph::Graph;
 use super::items::{Item, ItemRow};
 use super::member_reports::StoredReports;
+use super::standings::Standing;
 
 /// Members, and likewise items, of one block share a key in the snapshot.
 pub const BLOCK: u32 = 32;
@@ -54,6 +55,24 @@ pub struct MemberBlock {
     pub members: Vec<ResidentMember>,
     /// Of those that tell about themselves, by ordinal.
     pub abouts: Vec<(u32, AboutRow)>,
+    /// Of those against whom something stands, by ordinal.
+    pub standings: Vec<(u32, Standing)>,
+}
+
+/// A block as it was before blocks and mutes had terms: still read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MemberBlockBeforeStandings {
+    pub stamp: u64,
+    pub changed: u64,
+    pub members: Vec<ResidentMember>,
+    pub abouts: Vec<(u32, AboutRow)>,
+}
+
+impl From<MemberBlockBeforeStandings> for MemberBlock {
+    fn from(old: MemberBlockBeforeStandings) -> MemberBlock {
+        let MemberBlockBeforeStandings { stamp, changed, members, abouts } = old;
+        MemberBlock { stamp, changed, members, abouts, standings: Vec::new() }
+    }
 }
 
 /// A block as it was before abouts: still read.
@@ -64,10 +83,10 @@ pub struct MemberBlockBeforeAbouts {
     pub members: Vec<ResidentMember>,
 }
 
-impl From<MemberBlockBeforeAbouts> for MemberBlock {
-    fn from(old: MemberBlockBeforeAbouts) -> MemberBlock {
+impl From<MemberBlockBeforeAbouts> for MemberBlockBeforeStandings {
+    fn from(old: MemberBlockBeforeAbouts) -> MemberBlockBeforeStandings {
         let MemberBlockBeforeAbouts { stamp, changed, members } = old;
-        MemberBlock { stamp, changed, members, abouts: Vec::new() }
+        MemberBlockBeforeStandings { stamp, changed, members, abouts: Vec::new() }
     }
 }
 

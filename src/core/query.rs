@@ -15,6 +15,7 @@ use crate::domain::{
 };
 
 use super::member_reports::ReportedMember;
+use super::standings::Standing;
 use super::text_filter::{SortBy, TextFilter};
 
 /// A window into a list. `limit` is already checked against the route's limit.
@@ -169,6 +170,10 @@ pub enum Query {
         page: Page,
         viewer: Viewer,
     },
+    /// What stands against a member, and until when.
+    Standing {
+        member: MemberId,
+    },
     /// The owner's queue, oldest first.
     Reports {
         filter: ReportFilter,
@@ -252,6 +257,7 @@ pub enum View {
     Reports(PageOf<Arc<MemberReport>>),
     ReportedMembers(PageOf<ReportedMember>),
     Channel(ChannelView),
+    Standing(Standing),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

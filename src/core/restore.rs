@@ -89,6 +89,9 @@ impl Restorer {
         for (member, row) in value.abouts {
             self.site.abouts.restore(member, row);
         }
+        for (member, standing) in value.standings {
+            self.site.standings.restore(member, standing);
+        }
         Ok(())
     }
 

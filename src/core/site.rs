@@ -15,6 +15,7 @@ use super::entries::{Activity, Entries};
 use super::items::Items;
 use super::member_reports::MemberReports;
 use super::operations::Operations;
+use super::standings::Standings;
 
 /// Key of the built-in counter of likes that a member's items received.
 pub const LIKES_RECEIVED: &str = "likes.received";
@@ -40,6 +41,7 @@ pub struct Site {
     pub(super) reports: Reports,
     pub(super) member_reports: MemberReports,
     pub(super) abouts: Abouts,
+    pub(super) standings: Standings,
     pub(super) stamps: Stamps,
     /// Deleted members that may have edges left. Lists and totals go without them.
     pub(super) erasing: BTreeSet<u32>,
@@ -65,6 +67,7 @@ impl Site {
             reports: Reports::default(),
             member_reports: MemberReports::default(),
             abouts: Abouts::default(),
+            standings: Standings::default(),
             stamps: Stamps::default(),
             erasing: BTreeSet::new(),
             torn: false,

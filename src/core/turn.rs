@@ -132,13 +132,18 @@ impl Site {
         }
     }
 
-    pub fn has_work(&self) -> bool {
-        !self.erasing.is_empty() || self.badges.to_revoke().is_some()
+    pub fn has_work(&self, now: Timestamp) -> bool {
+        let is_due = self.standings.due(now).next().is_some();
+        is_due || !self.erasing.is_empty() || self.badges.to_revoke().is_some()
     }
 
-    /// Work that past commits left to be done in slices: holders of deleted badges are revoked,
-    /// edges of deleted members are ended.
+    /// Work that past commits left to be done in slices: blocks and mutes end by themselves,
+    /// holders of deleted badges are revoked, edges of deleted members are ended.
     pub fn work_off(&mut self, records_max: usize, now: Timestamp) -> WorkedOff {
+        let now = now.max(self.time);
+        if let Some(worked) = self.lapse(records_max, now) {
+            return worked;
+        }
         if let Some(badge) = self.badges.to_revoke() {
             let events = self.revocations(badge, records_max);
             return WorkedOff::Done(self.commit_all(events, Vec::new(), now));

@@ -1,6 +1,5 @@
 //! Answering questions: reads the state, changes nothing.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::command::ItemDetails;
@@ -85,6 +84,10 @@ impl Site {
             Query::Abouts { filter, page, viewer } => {
                 Ok(View::Abouts(self.abouts_page(filter, page, *viewer)?))
             }
+            Query::Standing { member } => {
+                let standing = self.standings.get(self.member(*member)?);
+                Ok(View::Standing(standing.cloned().unwrap_or_default()))
+            }
             Query::Reports { filter, page } => Ok(View::Reports(self.reports_page(filter, page))),
             Query::ReportedMembers { members, page } => {
                 Ok(View::ReportedMembers(self.reported_page(members, page)))
@@ -154,14 +157,28 @@ impl Site {
         Ok(View::MemberIds(self.ids_of(set, page)))
     }
 
-    pub(super) fn ids_of(&self, set: &OrdinalSet, page: &Page) -> PageOf<MemberId> {
-        page_of_set(page, set, &self.erasing).map(|member| self.counters.id(member))
+    fn ids_of(&self, set: &OrdinalSet, page: &Page) -> PageOf<MemberId> {
+        let is_in = |member: &u32| self.directory.is_listed(*member);
+        let rest: Box<dyn Iterator<Item = u32> + '_> = match &page.start {
+            PageStart::Offset(offset) => Box::new(set.iter().filter(is_in).skip(*offset)),
+            PageStart::After(Cursor::Ordinal(after) | Cursor::Nickname(_, after)) => {
+                Box::new(set.iter_after(Some(*after)).filter(is_in))
+            }
+        };
+        cut(page.limit, self.listed_len(set), rest).map(|member| self.counters.id(member))
+    }
+
+    /// How many of a set lists show: neither who is not approved nor whose edges are ending.
+    fn listed_len(&self, set: &OrdinalSet) -> usize {
+        let ending = self.erasing.iter().filter(|member| set.contains(**member)).count();
+        set.len() - ending - set.common_len(self.directory.unlisted())
     }
 
     fn connections(&self, member: MemberId, others: &[MemberId]) -> Seen {
         let graph = self.graph(self.member(member)?)?;
         let connected = others.iter().map(|id| {
             let other = self.directory.find(*id, &self.counters);
+            let other = other.filter(|other| self.directory.is_listed(*other));
             Connection {
                 connected_member: *id,
                 followed_by_member: other.is_some_and(|other| graph.follows(other)),
@@ -248,7 +265,7 @@ impl Site {
         ItemView {
             item: (*item.key).clone(),
             details: ItemDetails { author, ..item.details.clone() },
-            likes: len_without(&item.likers, &self.erasing),
+            likes: self.listed_len(&item.likers),
             created_at: item.created_at,
         }
     }
@@ -285,23 +302,11 @@ pub(super) fn page_of(page: &Page, all: impl ExactSizeIterator<Item = u32> + Clo
     cut(page.limit, total, rest)
 }
 
-/// A page of the members of a set that are not among `without`.
-fn page_of_set(page: &Page, set: &OrdinalSet, without: &BTreeSet<u32>) -> PageOf<u32> {
-    let is_in = |member: &u32| without.is_empty() || !without.contains(member);
-    let rest: Box<dyn Iterator<Item = u32> + '_> = match &page.start {
-        PageStart::Offset(offset) => Box::new(set.iter().filter(is_in).skip(*offset)),
-        PageStart::After(Cursor::Ordinal(after) | Cursor::Nickname(_, after)) => {
-            Box::new(set.iter_after(Some(*after)).filter(is_in))
-        }
-    };
-    cut(page.limit, len_without(set, without), rest)
-}
-
-fn len_without(set: &OrdinalSet, without: &BTreeSet<u32>) -> usize {
-    set.len() - without.iter().filter(|member| set.contains(**member)).count()
-}
-
-fn cut(limit: usize, total: usize, mut rest: Box<dyn Iterator<Item = u32> + '_>) -> PageOf<u32> {
+pub(super) fn cut(
+    limit: usize,
+    total: usize,
+    mut rest: Box<dyn Iterator<Item = u32> + '_>,
+) -> PageOf<u32> {
     let items: Vec<u32> = rest.by_ref().take(limit).collect();
     let more = rest.next().is_some();
     let next = items.last().filter(|_| more).map(|last| Cursor::Ordinal(*last));

@@ -36,11 +36,7 @@ pub fn audience(viewer: Viewer, channel: Channel) -> Option<Audience> {
 
 /// Whether other members may see this member at all.
 pub fn is_shown_to_others(facts: &MemberFacts) -> bool {
-    let admitted = match facts.status {
-        Status::Approved | Status::Offline => true,
-        Status::Pending | Status::Blocked | Status::Deleted => false,
-    };
-    admitted && facts.privacy == PrivacyStatus::Public
+    facts.status == Status::Approved && facts.privacy == PrivacyStatus::Public
 }
 
 /// Whether `audience` sees anything of this event.
@@ -80,6 +76,7 @@ fn is_public(event: &Event) -> bool {
         | Event::EndpointReported { .. }
         | Event::EndpointReplay { .. }
         | Event::MemberDeleted { .. }
+        | Event::Moderated { .. }
         | Event::Reported { .. } => false,
     }
 }
@@ -111,6 +108,7 @@ fn is_plumbing(event: &Event) -> bool {
         | Event::BadgeAssigned { .. }
         | Event::BadgeUnassigned { .. }
         | Event::MemberDeleted { .. }
+        | Event::Moderated { .. }
         | Event::About { .. } => false,
     }
 }

@@ -11,6 +11,7 @@ use super::endpoint::{
 };
 use super::event::MemberOrigin;
 use super::id::{AboutId, AppId, AssignmentId, BadgeId, EndpointId, MemberId, OpId};
+use super::moderation::{Act, Terms};
 use super::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
 use super::report::NewReport;
 
@@ -243,6 +244,11 @@ pub enum Command {
         about: AboutId,
         by: Option<MemberId>,
     },
+    Moderate {
+        member: MemberId,
+        act: Act,
+        terms: Terms,
+    },
 }
 
 impl Command {
@@ -284,6 +290,7 @@ impl Command {
             Command::CreateAbout { .. } => "create_about",
             Command::UpdateAbout { .. } => "update_about",
             Command::DeleteAbout { .. } => "delete_about",
+            Command::Moderate { .. } => "moderate",
         }
     }
 
@@ -294,6 +301,7 @@ impl Command {
             Command::UpdateProfile { member, .. }
             | Command::AssignBadge { member, .. }
             | Command::DeleteMember { member, .. }
+            | Command::Moderate { member, .. }
             | Command::CreateAbout { member, .. } => Some(*member),
             Command::UpdateAbout { by, .. } | Command::DeleteAbout { by, .. } => *by,
             Command::Follow { follower, .. } | Command::Unfollow { follower, .. } => {

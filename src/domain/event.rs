@@ -11,6 +11,7 @@ use super::command::{ItemDetails, ItemKey};
 pub use super::endpoint::Endpoint;
 use super::endpoint::{EndpointReport, ReplayStep};
 use super::id::{AppId, AssignmentId, BadgeId, EndpointId, ItemOrdinal, MemberId, MemberOrdinal};
+use super::moderation::Ruling;
 use super::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
 use super::report::ReportStep;
 
@@ -170,6 +171,9 @@ pub enum Event {
     About {
         step: AboutStep,
     },
+    Moderated {
+        ruling: Arc<Ruling>,
+    },
 }
 
 impl Event {
@@ -199,6 +203,7 @@ impl Event {
             Event::MemberDeleted { .. } => "member.deleted",
             Event::Reported { step } => step.type_name(),
             Event::About { step } => step.type_name(),
+            Event::Moderated { ruling } => ruling.type_name(),
             Event::EndpointReported { report, .. } => report.type_name(),
             Event::EndpointReplay { step: ReplayStep::Started(_), .. } => "endpoint.replay_started",
             Event::EndpointReplay { step: ReplayStep::Finished { .. }, .. } => {
@@ -236,6 +241,7 @@ impl Event {
             | Event::BadgeUnassigned { member, .. }
             | Event::MemberDeleted { member, .. } => Some(*member),
             Event::About { step } => Some(step.member()),
+            Event::Moderated { ruling } => Some(ruling.facts.id),
             Event::BadgeCreated { .. }
             | Event::BadgeUpdated { .. }
             | Event::BadgeDeleted { .. }
@@ -287,6 +293,11 @@ impl Record {
                 160 + size_of::<MemberFacts>() + facts.profile.bytes_estimate()
             }
             Event::About { step } => 160 + step.content_bytes(),
+            Event::Moderated { ruling } => {
+                let reason = ruling.terms.reason.as_ref().map_or(0, String::len);
+                let profile = ruling.facts.profile.bytes_estimate();
+                160 + size_of::<MemberFacts>() + profile + reason
+            }
             _ => 160,
         }
     }

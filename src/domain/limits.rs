@@ -77,6 +77,11 @@ pub const REPORTS_PER_REPORTER_MAX: usize = 100;
 pub const REPORT_DESCRIPTION_BYTES_MAX: usize = 1_000;
 /// JSON text of what a member tells about itself.
 pub const ABOUT_CONTENT_BYTES_MAX: usize = 64 * 1_024;
+/// Why a member is blocked or muted, and the name of who decided it.
+pub const MODERATION_REASON_BYTES_MAX: usize = 1_000;
+pub const MODERATOR_BYTES_MAX: usize = 200;
+/// Blocks and mutes that end by themselves in one turn.
+pub const LAPSES_PER_TURN: usize = 200;
 /// Members that one bulk request names.
 pub const MEMBERS_PER_BULK_MAX: usize = 100;
 pub const BATCH_LINES_MAX: usize = 10_000;

@@ -8,6 +8,7 @@ pub mod endpoint;
 pub mod event;
 pub mod id;
 pub mod limits;
+pub mod moderation;
 pub mod profile;
 pub mod refusal;
 pub mod report;

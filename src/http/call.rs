@@ -57,7 +57,7 @@ impl Call {
     }
 
     pub async fn command(&self, command: Command) -> Result<Answer<Outcome>, Problem> {
-        Ok(self.site()?.command(command).await?)
+        Ok(self.site()?.command_by(self.token_member()?, command).await?)
     }
 
     pub async fn ask(&self, query: Query) -> Result<Answer<View>, Problem> {

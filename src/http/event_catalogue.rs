@@ -33,6 +33,7 @@ const ASSIGNMENT: &str =
     "assignmentId: uuid, badgeId: uuid, memberId: uuid, reason: AssignmentReason";
 /// The document goes to the member itself and to keys.
 const ABOUT: &str = "memberAbout: EventAbout";
+const MODERATED: &str = "member: Member, moderation: Moderation";
 const REPORTED: &str = "reportedMemberId: uuid";
 const ENDPOINT: &str = "endpoint: EventEndpoint";
 const ENDPOINT_ID: &str = "endpointId: uuid";
@@ -46,6 +47,13 @@ pub const TYPES: &[EventType] = &[
         "a member is gone; its edges end and its badges go in events of their own",
         "contentAssigneeId?: uuid",
     ),
+    of("member.approved", "a member who asked to join is let in", MODERATED),
+    of("member.rejected", "a member who asked to join is turned away", MODERATED),
+    of("member.blocked", "a member is blocked, or under other terms than before", MODERATED),
+    of("member.unblocked", "a member is blocked no more", MODERATED),
+    of("member.muted", "a member is muted, or under other terms than before", MODERATED),
+    of("member.unmuted", "a member is muted no more", MODERATED),
+    of("member.disconnected", "a member is out for good", MODERATED),
     of("follow.created", "a member follows another", FOLLOW),
     of("follow.deleted", "a member follows another no more", FOLLOW),
     of("item.created", "an app told of something that a member authored", "item: EventItem"),

@@ -40,6 +40,7 @@ mod likes;
 mod member_deletion;
 mod member_input;
 mod members;
+mod moderation;
 mod names;
 mod oauth;
 mod oauth_clients;

@@ -47,6 +47,9 @@ const CONNECTIONS: &str = "connectedMembers: [Connection]";
 const MEMBER: &str = "member: Member";
 pub const BULK: &str = "results: [BulkResult], bulkActionMetadata: BulkCounts";
 const REPORTED: &str = "reportedMembers: [ReportedMember], pagingMetadata: PagingMetadata";
+const MODERATION: &str = "id?: uuid, reason?: moderationReason, by?: moderatorName";
+const MODERATION_UNTIL: &str =
+    "id?: uuid, reason?: moderationReason, until?: time, by?: moderatorName";
 const ABOUT: &str = "memberAbout: MemberAbout";
 const MEMBERS: &str = "members: [Member], metadata: PagingMetadata";
 const COUNTERS: &str = "activityCounters: [ActivityCounter]";
@@ -109,6 +112,43 @@ pub const OPERATIONS: &[Described] = &[
     ),
     words("deleteMemberEmails", "Members", "Take all e-mails of a member away", reads("", MEMBER)),
     words("deleteMemberPhones", "Members", "Take all phones of a member away", reads("", MEMBER)),
+    words(
+        "approveMember",
+        "Moderation",
+        "Let a member in that asked to join, or was blocked",
+        takes(MODERATION, MEMBER),
+    ),
+    words(
+        "rejectMember",
+        "Moderation",
+        "Turn a member away that asked to join",
+        takes(MODERATION, MEMBER),
+    ),
+    words(
+        "blockMember",
+        "Moderation",
+        "Block a member, for good or until a time",
+        takes(MODERATION_UNTIL, MEMBER),
+    ),
+    words(
+        "disconnectMember",
+        "Moderation",
+        "Put a member out, for good",
+        takes(MODERATION, MEMBER),
+    ),
+    words(
+        "muteMember",
+        "Moderation",
+        "Mute a member, for good or until a time",
+        takes(MODERATION_UNTIL, MEMBER),
+    ),
+    words("unmuteMember", "Moderation", "Mute a member no more", takes(MODERATION, MEMBER)),
+    words(
+        "getMemberModeration",
+        "Moderation",
+        "Tell what stands against a member, and until when",
+        reads("", "block?: Sanction, mute?: Sanction, seq: seq"),
+    ),
     words(
         "createMemberAbout",
         "Abouts",

@@ -160,6 +160,8 @@ const COMPONENTS: &[(&str, &str)] = &[
         "memberId: uuid, appId: string, key: counterKey, public: boolean, old: integer, \
          new: integer",
     ),
+    ("Moderation", "reason?: moderationReason, until?: time, by?: moderatorName"),
+    ("Sanction", "reason?: moderationReason, until?: time, by?: moderatorName, since: time"),
     ("Origin", "CREATION|IMPORT|SIGN_UP"),
     ("FieldChange", "field: string, old: any, new: any"),
     (
@@ -326,6 +328,8 @@ fn scalar(kind: &str) -> Value {
         "addressText" => text(limits::ADDRESS_TEXT_BYTES_MAX),
         "badgeTitle" => text(limits::BADGE_TITLE_CHARS_MAX),
         "reportText" => text(limits::REPORT_DESCRIPTION_BYTES_MAX),
+        "moderationReason" => text(limits::MODERATION_REASON_BYTES_MAX),
+        "moderatorName" => text(limits::MODERATOR_BYTES_MAX),
         "badgeDescription" => text(limits::BADGE_DESCRIPTION_CHARS_MAX),
         "counterKey" => text(limits::COUNTER_KEY_BYTES_MAX),
         "opId" => text(limits::OP_ID_BYTES_MAX),

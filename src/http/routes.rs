@@ -12,8 +12,8 @@ use super::error::Problem;
 use super::{
     abouts, app_keys, assignments, attempts, badges, badges_v3, connections, consumers, counters,
     endpoints, event_catalogue, events, followers, health, imports, ingest, items, likes,
-    member_deletion, members, oauth, oauth_clients, redirects, replays, reports, sign_on,
-    sign_on_policy, tokens, ui, verification,
+    member_deletion, members, moderation, oauth, oauth_clients, redirects, replays, reports,
+    sign_on, sign_on_policy, tokens, ui, verification,
 };
 use crate::domain::limits::{BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX};
 
@@ -31,6 +31,7 @@ pub fn table() -> Vec<Row> {
             post("/query", Anyone, "queryActivityCounters", counters::query),
         ]),
         members_rows(),
+        moderation_rows(),
         report_rows(),
         about_rows(),
         under("/members/v3/followers", Alias::Api, vec![
@@ -53,16 +54,7 @@ pub fn table() -> Vec<Row> {
             post("/order", Keys, "updateBadgesDisplayOrder", badges::order),
         ]),
         badge_v3_rows(),
-        under("/badges/v4/assignments", Alias::Named("/badges/v4/badge-assignments"), vec![
-            post("", Keys, "createBadgeAssignment", assignments::create),
-            post("/query", Keys, "queryBadgeAssignments", assignments::query),
-            get("/{badgeAssignmentId}", Keys, "getBadgeAssignment", assignments::get),
-            delete("/{badgeAssignmentId}", Keys, "deleteBadgeAssignment", assignments::delete),
-        ]),
-        under("/badges/v4/bulk/assignments", Alias::Named("/badges/v4/bulk/badge-assignments"), vec![
-            post("/create", Keys, "bulkCreateBadgeAssignments", assignments::create_many),
-            post("/delete", Keys, "bulkDeleteBadgeAssignments", assignments::delete_many),
-        ]),
+        assignment_rows(),
         under("/v1/items/{appId}/{itemId}", Alias::None, vec![
             put("", Keys, "putItem", items::put),
             get("", Anyone, "getItem", items::get),
@@ -75,6 +67,8 @@ pub fn table() -> Vec<Row> {
             post("/members/import", Owner, "importMembers", imports::members).batch(),
             post("/follows/import", Owner, "importFollows", imports::follows).batch(),
             post("/member-tokens", Owner, "createMemberToken", tokens::create),
+            get("/members/{memberId}/moderation", Keys, "getMemberModeration", moderation::get),
+            post("/members/{memberId}/reject", Keys, "rejectMember", moderation::reject),
             get("/apps/{appId}/webhook-keys", Keys, "getAppWebhookKeys", app_keys::get),
         ]),
         event_log(),
@@ -88,6 +82,24 @@ pub fn table() -> Vec<Row> {
             get("/asyncapi.json", Public, "asyncapi", health::asyncapi),
             get("/", Public, "page", ui::page),
             get("/ui/{file}", Public, "pageFile", ui::file),
+        ]),
+    ];
+    groups.into_iter().flatten().collect()
+}
+
+/// Who holds which badge.
+#[rustfmt::skip]
+fn assignment_rows() -> Vec<Row> {
+    let groups = [
+        under("/badges/v4/assignments", Alias::Named("/badges/v4/badge-assignments"), vec![
+            post("", Keys, "createBadgeAssignment", assignments::create),
+            post("/query", Keys, "queryBadgeAssignments", assignments::query),
+            get("/{badgeAssignmentId}", Keys, "getBadgeAssignment", assignments::get),
+            delete("/{badgeAssignmentId}", Keys, "deleteBadgeAssignment", assignments::delete),
+        ]),
+        under("/badges/v4/bulk/assignments", Alias::Named("/badges/v4/bulk/badge-assignments"), vec![
+            post("/create", Keys, "bulkCreateBadgeAssignments", assignments::create_many),
+            post("/delete", Keys, "bulkDeleteBadgeAssignments", assignments::delete_many),
         ]),
     ];
     groups.into_iter().flatten().collect()
@@ -127,6 +139,18 @@ fn members_rows() -> Vec<Row> {
         delete("/{id}/addresses", KeysOrSelf, "deleteMemberAddresses", member_deletion::delete_addresses),
         delete("/{id}/emails", KeysOrSelf, "deleteMemberEmails", member_deletion::delete_emails),
         delete("/{id}/phones", KeysOrSelf, "deleteMemberPhones", member_deletion::delete_phones),
+    ])
+}
+
+/// What is decided about members.
+#[rustfmt::skip]
+fn moderation_rows() -> Vec<Row> {
+    under("/members/v1/members/{id}", Alias::Api, vec![
+        post("/approve", Keys, "approveMember", moderation::approve),
+        post("/block", Keys, "blockMember", moderation::block),
+        post("/disconnect", Keys, "disconnectMember", moderation::disconnect),
+        post("/mute", Keys, "muteMember", moderation::mute),
+        post("/unmute", Keys, "unmuteMember", moderation::unmute),
     ])
 }
 

@@ -41,7 +41,7 @@ fn every_route_has_the_access_that_is_written_down() {
     let expected = [
         ("anyone", Anyone, 23),
         ("members or keys", MembersOrKeys, 4),
-        ("keys", Keys, 37),
+        ("keys", Keys, 44),
         ("keys or self", KeysOrSelf, 5),
         ("member", Member, 13),
         ("owner", Owner, 27),

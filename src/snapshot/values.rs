@@ -9,7 +9,8 @@ use thiserror::Error;
 use super::Key;
 use crate::core::checkpoint::SlotIndex;
 use crate::core::parts::{
-    Catalogue, CatalogueBeforeReports, MemberBlock, MemberBlockBeforeAbouts, Part, PartKey,
+    Catalogue, CatalogueBeforeReports, MemberBlock, MemberBlockBeforeAbouts,
+    MemberBlockBeforeStandings, Part, PartKey,
 };
 use crate::journal::codec::{self, CodecError};
 
@@ -79,7 +80,11 @@ pub fn read_catalogue(bytes: &[u8]) -> Result<Catalogue, ValueError> {
 
 /// A block of members, of this version or of one before.
 pub fn read_member_block(bytes: &[u8]) -> Result<MemberBlock, ValueError> {
-    grown::<_, MemberBlockBeforeAbouts>(bytes)
+    let before = || grown::<MemberBlockBeforeStandings, MemberBlockBeforeAbouts>(bytes);
+    codec::decode(bytes).or_else(|error| match before() {
+        Ok(older) => Ok(older.into()),
+        Err(_) => Err(error.into()),
+    })
 }
 
 /// Values whose last field came later. What is neither is told as what it should be.
@@ -109,6 +114,17 @@ pub fn read_part(part: PartKey, bytes: &[u8]) -> Result<(u64, Part), ValueError>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_block_from_before_terms_or_abouts_is_read_and_a_torn_one_is_not() {
+        let oldest = MemberBlockBeforeAbouts { stamp: 7, changed: 3, ..Default::default() };
+        let older = MemberBlockBeforeStandings::from(oldest.clone());
+        let expected = MemberBlock::from(older.clone());
+        for bytes in [codec::encode(&oldest), codec::encode(&older), codec::encode(&expected)] {
+            assert_eq!(read_member_block(&bytes).expect("a block"), expected);
+            assert!(read_member_block(&[&bytes[..], &[1]].concat()).is_err());
+        }
+    }
 
     #[test]
     fn a_catalogue_from_before_reports_is_read_and_a_torn_one_is_not() {

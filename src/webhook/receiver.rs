@@ -290,6 +290,7 @@ impl EndpointChange<'_> {
             | Event::BadgeAssigned { .. }
             | Event::BadgeUnassigned { .. }
             | Event::MemberDeleted { .. }
+            | Event::Moderated { .. }
             | Event::Reported { .. }
             | Event::About { .. }
             | Event::EndpointReported { .. } => None,

@@ -66,6 +66,7 @@ pub fn endpoint_data(event: &Event) -> Option<EndpointData<'_>> {
         | Event::BadgeAssigned { .. }
         | Event::BadgeUnassigned { .. }
         | Event::MemberDeleted { .. }
+        | Event::Moderated { .. }
         | Event::Reported { .. }
         | Event::About { .. } => None,
     }

@@ -12,6 +12,7 @@ use super::about::{AboutData, about_data};
 use super::badge::BadgeBody;
 use super::endpoint_event::{EndpointData, endpoint_data};
 use super::member::{Fieldset, MemberBody, member_json};
+use super::moderation::{Moderator, RulingData, ruling_data};
 use super::report::{ReportData, report_data};
 use super::time::WireTime;
 pub use crate::core::visibility::Audience;
@@ -21,6 +22,7 @@ use crate::domain::event::{
     AssignmentReason, Badge, BadgeRule, FieldChange, MemberFacts, MemberOrigin, Record,
     UnassignmentReason,
 };
+use crate::domain::moderation::Ruling;
 use crate::domain::{AssignmentId, BadgeId, Event, MemberId, SiteId};
 
 /// Whose journal a record is from: the site, and the incarnation that numbered it.
@@ -111,6 +113,7 @@ pub(super) enum Data<'a> {
     Endpoint(EndpointData<'a>),
     Report(ReportData<'a>),
     About(AboutData),
+    Moderated(Box<RulingData<'a>>),
 }
 
 #[derive(Serialize)]
@@ -278,6 +281,7 @@ fn data(event: &Event, gaze: Gaze) -> Option<Data<'_>> {
         }),
         Event::Reported { step } => Data::Report(report_data(step)),
         Event::About { step } => Data::About(about_data(step, gaze.is_close())),
+        Event::Moderated { ruling } => moderated(ruling, gaze),
         Event::FollowCreated { follower, followed }
         | Event::FollowDeleted { follower, followed } => Data::Follow(FollowData {
             member_id: gaze.name(*follower),
@@ -330,6 +334,14 @@ fn member_data<'a>(
 ) -> Data<'a> {
     let fieldset = if gaze.is_close() { Fieldset::Full } else { Fieldset::Public };
     Data::Member(Box::new(MemberData { member: member_json(facts, fieldset), origin, changes }))
+}
+
+fn moderated(ruling: &Ruling, gaze: Gaze) -> Data<'_> {
+    let moderator = match gaze.audience {
+        Audience::App => Moderator::Named,
+        Audience::Public | Audience::Follower | Audience::SelfMember => Moderator::Unnamed,
+    };
+    Data::Moderated(Box::new(ruling_data(ruling, moderator)))
 }
 
 /// Fields that strangers may see; a change of any other is not told to them.

@@ -11,6 +11,7 @@ use crate::domain::event::{
     AssignmentReason, Badge, BadgeIcon, BadgeRule, Endpoint, FieldChange, MemberFacts,
     MemberOrigin, UnassignmentReason,
 };
+use crate::domain::moderation::{Ruling, Terms, Verdict};
 use crate::domain::profile::{ActivityStatus, Contact, Image, PrivacyStatus, Profile, Status};
 use crate::domain::report::{MemberReport, ReportCategory, ReportStep};
 use crate::domain::{
@@ -33,6 +34,7 @@ pub fn events() -> Vec<Event> {
     events.extend(items());
     events.extend(badges());
     events.extend(abouts());
+    events.extend(rulings());
     events.extend(reports());
     events.extend(endpoints());
     events
@@ -146,6 +148,29 @@ fn abouts() -> Vec<Event> {
         AboutStep::Deleted { about: ABOUT, member: ANN },
     ];
     steps.map(|step| Event::About { step }).into()
+}
+
+fn rulings() -> Vec<Event> {
+    let ruling = |verdict, status, activity| {
+        let facts = Arc::new(MemberFacts { status, activity, ..(*facts()).clone() });
+        let terms = Terms {
+            reason: Some("Sells watches in every comment".to_owned()),
+            until: Some(TIME.plus_ms(86_400_000)),
+            by: Some("site".to_owned()),
+        };
+        let ruling = Arc::new(Ruling { facts, verdict, terms, was: Status::Approved });
+        Event::Moderated { ruling }
+    };
+    let (active, muted) = (ActivityStatus::Active, ActivityStatus::Muted);
+    vec![
+        ruling(Verdict::Approved, Status::Approved, active),
+        ruling(Verdict::Rejected, Status::Blocked, active),
+        ruling(Verdict::Blocked, Status::Blocked, active),
+        ruling(Verdict::Unblocked, Status::Approved, active),
+        ruling(Verdict::Muted, Status::Approved, muted),
+        ruling(Verdict::Unmuted, Status::Approved, active),
+        ruling(Verdict::Disconnected, Status::Offline, active),
+    ]
 }
 
 fn reports() -> Vec<Event> {

@@ -99,6 +99,11 @@ fn named(event: &Event, badges: BadgeWire) -> Option<Named> {
             }
         },
         Event::MemberDeleted { member, .. } => deleted(MEMBER, member, json!({})),
+        // The wire has no type of its own for what is decided about a member.
+        Event::Moderated { ruling } => {
+            let body = json!({"currentEntity": member(&ruling.facts)});
+            updated(MEMBER, ruling.facts.id, body)
+        }
         Event::Reported { step } => return reported(step),
         Event::About { step } => about(step),
         Event::ItemCreated { .. }

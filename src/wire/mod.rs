@@ -14,5 +14,6 @@ mod ingest_canonical;
 mod ingest_lines;
 pub mod jwt_event;
 pub mod member;
+pub mod moderation;
 pub mod report;
 pub mod time;

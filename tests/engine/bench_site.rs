@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use guildhall::actors::clock::SystemClock;
-use guildhall::actors::handle::SiteHandle;
+use guildhall::actors::handle::{CallError, SiteHandle};
 use guildhall::actors::runtime::{RuntimeParts, SiteRuntime};
 use guildhall::actors::site::{CheckpointNow, ObserveSite, SiteOptions, SiteState};
 use guildhall::actors::snapshot_thread::SnapshotThread;
@@ -174,6 +174,12 @@ impl Bench {
         let answer = site.query(query).await.expect("holders are answered");
         let View::MemberIds(page) = answer.value else { panic!("holders are member ids") };
         page.items
+    }
+
+    pub async fn is_unknown(&self, site: &SiteHandle, badge: BadgeId) -> bool {
+        let answer = site.query(Query::Holders { badge, page: self.page() }).await;
+        let Err(CallError::Refused(refusal)) = answer else { return false };
+        refusal.code() == "BADGE_NOT_FOUND"
     }
 
     pub async fn nickname(&self, site: &SiteHandle, id: MemberId) -> String {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use guildhall::core::dump::Dump;
 use guildhall::core::query::{Imported, Ingested, Outcome, View};
-use guildhall::domain::{AppId, Command, Commit, MemberId, Refusal};
+use guildhall::domain::{AppId, Command, Commit, MemberId, Refusal, Timestamp};
 
 use crate::ledger::Ledger;
 use crate::model::{Count, CounterKey, Model};
@@ -60,7 +60,7 @@ impl Auditor {
         let mut facts = facts_of(&self.model, commit);
         match &*maker.request {
             Request::Report => assert!(facts.iter().all(|fact| matches!(fact, Fact::Reported(_)))),
-            Request::WorkOff => self.judge_work(&facts),
+            Request::WorkOff => self.judge_work(&facts, commit.time),
             request => {
                 let Ok(mut expected) = predicted.clone() else {
                     panic!("{request:?} did {facts:?} and should be refused as {predicted:?}")
@@ -92,12 +92,13 @@ impl Auditor {
     }
 
     /// What a site does of its own accord ends what deleted badges and members left behind.
-    fn judge_work(&self, facts: &[Fact]) {
+    fn judge_work(&self, facts: &[Fact], now: Timestamp) {
         let gone = |member: &MemberId| self.model.gone.contains_key(member);
         for fact in facts {
             let is_due = match fact {
                 Fact::Revoked(badge, _) => self.model.badges_deleted.contains(badge),
                 Fact::Unfollowed(follower, followed) => gone(follower) || gone(followed),
+                Fact::Ruled(name, member) => self.model.is_lapsed(name, *member, now),
                 Fact::Unliked(liker, _) | Fact::Erased(liker) => gone(liker),
                 _ => false,
             };

@@ -15,6 +15,7 @@ mod ledger;
 mod live;
 mod loads;
 mod model;
+mod moderation_rules;
 mod packed;
 mod planted;
 mod profile_requests;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use guildhall::core::standings::Standing;
 use guildhall::domain::about::About;
 use guildhall::domain::command::ItemDetails;
 use guildhall::domain::event::{Badge, Endpoint, MemberFacts};
@@ -66,6 +67,7 @@ pub struct Model {
     pub member_reports: BTreeMap<u32, Arc<MemberReport>>,
     pub reviewed: BTreeSet<MemberId>,
     pub abouts: BTreeMap<MemberId, Arc<About>>,
+    pub standings: BTreeMap<MemberId, Standing>,
 }
 
 /// What those who take reports were told last.
@@ -203,11 +205,7 @@ impl Model {
                 let member = Member { facts: facts.clone(), member_seq: 0, channel: Vec::new() };
                 assert!(self.members.insert(facts.id, member).is_none(), "created once");
             }
-            Event::MemberUpdated { facts, .. } => {
-                let member = self.members.get_mut(&facts.id).expect("an updated member exists");
-                assert_eq!(facts.revision, member.facts.revision + 1, "revisions are dense");
-                member.facts = facts.clone();
-            }
+            Event::MemberUpdated { facts, .. } => self.fold_update(facts),
             Event::MemberDeleted { member, .. } => self.fold_deletion(*member),
             Event::FollowCreated { follower, followed } => {
                 assert!(self.following.insert((*follower, *followed)), "a follow is new");
@@ -246,6 +244,7 @@ impl Model {
             }
             Event::Reported { step } => self.fold_report_step(step),
             Event::About { step } => self.fold_about(step),
+            Event::Moderated { ruling } => self.fold_ruling(ruling),
             Event::CounterUpdated { .. } => self.fold_report(event),
             Event::BadgeCreated { .. }
             | Event::BadgeUpdated { .. }
@@ -268,6 +267,7 @@ impl Model {
         if let Some(email) = &known.facts.login_email {
             self.emails.remove(&email.to_lowercase());
         }
+        self.forget_standing(member);
         let updated_at = Timestamp::from_unix_ms(self.time_ms);
         known.facts = Arc::new(MemberFacts {
             login_email: None,
@@ -396,10 +396,15 @@ impl Model {
         from.take_while(|(liked, _)| liked == item).map(|(_, liker)| *liker).collect()
     }
 
-    /// Of these members those that are there: what lists show while edges of others end.
-    pub fn living(&self, mut members: Vec<MemberId>) -> Vec<MemberId> {
-        members.retain(|member| self.members.contains_key(member));
+    /// Of these members those that lists show: who is there and approved.
+    pub fn listed(&self, mut members: Vec<MemberId>) -> Vec<MemberId> {
+        members.retain(|member| self.is_listed(*member));
         members
+    }
+
+    pub fn is_listed(&self, member: MemberId) -> bool {
+        let known = self.members.get(&member);
+        known.is_some_and(|known| known.facts.status == Status::Approved)
     }
 }
 
@@ -436,6 +441,7 @@ fn concerned(event: &Event) -> Vec<MemberId> {
         | Event::BadgeUnassigned { member, .. }
         | Event::MemberDeleted { member, .. } => vec![*member],
         Event::About { step } => vec![step.member()],
+        Event::Moderated { ruling } => vec![ruling.facts.id],
         Event::BadgeCreated { .. }
         | Event::BadgeUpdated { .. }
         | Event::BadgeDeleted { .. }

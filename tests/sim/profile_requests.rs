@@ -1,8 +1,9 @@
 //! What clients ask about members as such: that they go, are reported, tell about themselves.
 
 use guildhall::core::query::{AboutFilter, Page, PageStart, Query, ReportFilter, Viewer};
+use guildhall::domain::moderation::{Act, Terms};
 use guildhall::domain::report::{NewReport, ReportCategory};
-use guildhall::domain::{AboutId, Command, ReportId};
+use guildhall::domain::{AboutId, Command, ReportId, Timestamp};
 
 use crate::random::Random;
 use crate::requests::{Crowd, Request};
@@ -63,5 +64,31 @@ impl Crowd {
                 Request::Query(Query::Abouts { filter, page, viewer })
             }
         }
+    }
+
+    pub fn moderation_request(&self, random: &mut Random, now: Timestamp) -> Request {
+        let member = self.member(random);
+        let acts = [
+            Act::Approve,
+            Act::Approve,
+            Act::Block,
+            Act::Mute,
+            Act::Unmute,
+            Act::Reject,
+            Act::Disconnect,
+        ];
+        let act = match random.below(60) {
+            0 => Act::Disconnect,
+            1..=12 => Act::Block,
+            13..=20 => return Request::Query(Query::Standing { member }),
+            _ => acts[random.below(acts.len() - 1)],
+        };
+        let ends = matches!(act, Act::Block | Act::Mute) && random.chance(600);
+        let terms = Terms {
+            reason: random.chance(400).then(|| format!("why {}", random.below(2))),
+            until: ends.then(|| now.plus_ms(random.between(1, 20_000))),
+            by: random.chance(500).then(|| "site".to_owned()),
+        };
+        Request::Command(Command::Moderate { member, act, terms })
     }
 }

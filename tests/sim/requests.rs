@@ -130,6 +130,7 @@ impl Crowd {
             16,
             40,
             40,
+            40,
             130,
         ];
         match random.weighted(&weights) {
@@ -166,6 +167,7 @@ impl Crowd {
             18 => self.report_request(random),
             19 => self.about_request(random),
             20 => self.badge_request(random),
+            21 => self.moderation_request(random, now),
             _ => Request::Query(self.query(random)),
         }
     }

@@ -22,6 +22,11 @@ impl Shell {
             self.ask(Request::Report, outside);
             is_busy = true;
         }
+        let now = outside.now;
+        if self.site.as_ref().is_some_and(|site| site.has_work(now)) {
+            self.ask(Request::WorkOff, outside);
+            is_busy = true;
+        }
         is_busy |= self.deliver_on(outside);
         is_busy |= self.live.hub.position() < self.auditor.model.seq() || self.live.is_opening();
         self.publish(outside);
@@ -31,11 +36,13 @@ impl Shell {
     }
 
     /// Everything is durable and answered, shown and delivered.
-    pub fn judge_rest(&mut self, _: &mut Outside<'_>) {
+    pub fn judge_rest(&mut self, outside: &mut Outside<'_>) {
         assert!(!self.has_queued() && self.gate.is_empty(), "a site comes to rest");
         self.judge_clients();
         self.judge_post();
         self.judge_reports();
+        let overdue = self.auditor.model.overdue(outside.now);
+        assert!(overdue.is_empty(), "{overdue:?} wait for the end of a block or mute");
         self.auditor.judge_end();
     }
 

@@ -48,6 +48,7 @@ pub enum Fact {
     /// A step of the queue of reports, by its name.
     Report(&'static str, MemberId),
     About(&'static str, MemberId),
+    Ruled(&'static str, MemberId),
     Erased(MemberId),
 }
 
@@ -127,6 +128,7 @@ fn fact_of(event: &Event) -> Fact {
         Event::EndpointReplay { endpoint, .. } => Fact::EndpointReplay(*endpoint),
         Event::MemberDeleted { member, .. } => Fact::Deleted(*member),
         Event::About { step } => Fact::About(step.type_name(), step.member()),
+        Event::Moderated { ruling } => Fact::Ruled(ruling.type_name(), ruling.facts.id),
         Event::Reported { step } => Fact::Report(step.type_name(), reported(step)),
     }
 }
@@ -159,13 +161,7 @@ impl Model {
             Command::CreateMember(new) => {
                 one(self.creatable(new, &BTreeSet::new(), &BTreeSet::new())?)
             }
-            Command::UpdateProfile { member, patch } => {
-                let facts = self.facts(*member)?;
-                let changes = patch.nickname.as_ref().is_some_and(|n| *n != facts.profile.nickname)
-                    || patch.title.as_ref().is_some_and(|t| *t != facts.profile.title)
-                    || patch.privacy.is_some_and(|privacy| privacy != facts.privacy);
-                when(changes, Fact::Updated(*member))
-            }
+            Command::UpdateProfile { member, patch } => self.predict_update(*member, patch),
             Command::Follow { follower, followed } => {
                 let is_new = self.followable(*follower, *followed)?;
                 when(is_new, Fact::Followed(*follower, *followed))
@@ -203,6 +199,9 @@ impl Model {
             Command::CreateAbout { .. }
             | Command::UpdateAbout { .. }
             | Command::DeleteAbout { .. } => self.predict_about(command),
+            Command::Moderate { member, act, terms } => {
+                self.predict_moderation(*member, *act, terms)
+            }
             Command::ReportMember(_)
             | Command::DeleteReports { .. }
             | Command::ReviewReports { .. } => self.predict_report(command),

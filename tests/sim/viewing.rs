@@ -23,8 +23,7 @@ pub fn audience(viewer: Viewer, channel: Channel) -> Audience {
 }
 
 fn is_public(facts: &MemberFacts) -> bool {
-    matches!(facts.status, Status::Approved | Status::Offline)
-        && facts.privacy == PrivacyStatus::Public
+    facts.status == Status::Approved && facts.privacy == PrivacyStatus::Public
 }
 
 fn is_visible(event: &Event, audience: Audience) -> bool {
@@ -32,7 +31,7 @@ fn is_visible(event: &Event, audience: Audience) -> bool {
     let is_open = match event {
         Event::MemberCreated { facts, .. } | Event::MemberUpdated { facts, .. } => is_public(facts),
         Event::CounterUpdated { public, .. } => *public,
-        Event::MemberDeleted { .. } => false,
+        Event::MemberDeleted { .. } | Event::Moderated { .. } => false,
         _ => true,
     };
     match audience {
@@ -126,6 +125,7 @@ fn hides(event: &Event, member: MemberId) -> bool {
     match event {
         Event::MemberUpdated { facts, .. } => facts.id == member && !is_public(facts),
         Event::MemberDeleted { member: deleted, .. } => *deleted == member,
+        Event::Moderated { ruling } => ruling.facts.id == member && !is_public(&ruling.facts),
         _ => false,
     }
 }

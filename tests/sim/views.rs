@@ -29,6 +29,7 @@ impl Model {
             Query::Followers { member, .. }
             | Query::Following { member, .. }
             | Query::Connections { member, .. }
+            | Query::Standing { member }
             | Query::Counters { member, .. } => self.members.contains_key(member),
             Query::Item { item } | Query::Likers { item, .. } => {
                 return (!self.items.contains_key(item)).then_some("ITEM_NOT_FOUND");
@@ -59,17 +60,17 @@ impl Model {
                 assert_eq!(*facts, self.members[id].facts, "the facts of {id}");
             }
             (Query::Followers { member, page }, View::MemberIds(found)) => {
-                self.check_ids(self.living(peers(&self.followers, *member)), page, found);
+                self.check_ids(self.listed(peers(&self.followers, *member)), page, found);
             }
             (Query::Following { member, page }, View::MemberIds(found)) => {
-                self.check_ids(self.living(peers(&self.following, *member)), page, found);
+                self.check_ids(self.listed(peers(&self.following, *member)), page, found);
             }
             (Query::Likers { item, page }, View::MemberIds(found)) => {
-                let likers = self.living(self.likers_of(&Arc::new(item.clone())));
+                let likers = self.listed(self.likers_of(&Arc::new(item.clone())));
                 self.check_ids(likers, page, found);
             }
             (Query::Connections { member, others }, View::Connections(found)) => {
-                let lives = |other: &MemberId| self.members.contains_key(other);
+                let lives = |other: &MemberId| self.is_listed(*other);
                 let follows = |pair| self.following.contains(&pair);
                 let expected = others.iter().map(|other| Connection {
                     connected_member: *other,
@@ -109,7 +110,7 @@ impl Model {
                 let last_seq = self.members[member].channel.last().copied().unwrap_or(0);
                 assert_eq!(found.last_seq, last_seq, "the channel of {member}");
             }
-            (query, view) => self.check_about(query, view),
+            (query, view) => self.check_standing(query, view),
         }
     }
 
@@ -117,7 +118,7 @@ impl Model {
         let key = Arc::new(key.clone());
         let details = ItemDetails { author: self.author_of(&key), ..self.items[&key].clone() };
         assert_eq!((&found.item, &found.details), (&*key, &details), "an item");
-        let likers = self.living(self.likers_of(&key));
+        let likers = self.listed(self.likers_of(&key));
         assert_eq!(found.likes, likers.len(), "likes of {}", key.item);
     }
 

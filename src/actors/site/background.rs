@@ -47,7 +47,11 @@ fn report_slice(shared: &Rc<Shared>) -> bool {
 
 /// Works until nothing is left; `working` keeps a second one from beginning meanwhile.
 pub(super) fn work_off(shared: &Rc<Shared>, working: &Rc<Cell<bool>>) {
-    let has_work = shared.machine.borrow().site().is_some_and(Site::has_work);
+    let has_work = {
+        let machine = shared.machine.borrow();
+        let now = machine.now();
+        machine.site().is_some_and(|site| site.has_work(now))
+    };
     if !has_work || working.replace(true) {
         return;
     }

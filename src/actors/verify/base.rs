@@ -14,6 +14,7 @@ use crate::core::graph::Graph;
 use crate::core::items::{Item as StoredItem, ItemRow, NO_AUTHOR};
 use crate::core::operations::WindowCopy;
 use crate::core::parts::{BLOCK, Catalogue as StoredCatalogue, ItemBlock, PartKey, ResidentMember};
+use crate::core::standings::Standing;
 use crate::domain::event::MemberFacts;
 use crate::domain::{AppId, SiteId};
 use crate::journal::codec::{self, CodecError};
@@ -122,7 +123,10 @@ impl Shelf<'_> {
             model.ids.insert(resident.id, ordinal);
             if model.stretch.members.contains(&ordinal) {
                 let row = stored.abouts.iter().find(|(member, _)| *member == ordinal);
-                let parts = self.parts(slot, ordinal, resident, row.map(|(_, row)| *row))?;
+                let mut parts = self.parts(slot, ordinal, resident, row.map(|(_, row)| *row))?;
+                let mut standings = stored.standings.iter();
+                let standing = standings.find(|(member, _)| *member == ordinal);
+                parts.standing = standing.map(|(_, standing)| standing.clone());
                 model.members.insert(ordinal, Member::stored(resident, parts));
             }
         }
@@ -142,7 +146,7 @@ impl Shelf<'_> {
             commit => self.edges(slot, ordinal, commit)?,
         };
         let about = about.map(|row| self.about(slot, ordinal, row)).transpose()?;
-        Ok(Parts { facts, edges, about })
+        Ok(Parts { facts, edges, about, standing: None })
     }
 
     pub fn about(&self, slot: Slot, member: u32, row: AboutRow) -> Result<AboutMark, LoadError> {
@@ -213,6 +217,7 @@ pub struct Parts {
     pub facts: FactsMark,
     pub edges: Edges,
     pub about: Option<AboutMark>,
+    pub standing: Option<Standing>,
 }
 
 impl Catalogue {
@@ -236,7 +241,7 @@ impl Catalogue {
 impl Member {
     /// A member from its row, with its parts.
     pub fn stored(resident: &ResidentMember, parts: Parts) -> Member {
-        let Parts { facts, edges, about } = parts;
+        let Parts { facts, edges, about, standing } = parts;
         let counters = resident.counters.iter();
         let badges = resident.badges.iter();
         Member {
@@ -254,6 +259,7 @@ impl Member {
             graph_commit: resident.graph_commit,
             edges,
             about,
+            standing,
             counters: counters
                 .map(|counter| (counter.key, (counter.public, counter.count)))
                 .collect::<BTreeMap<_, _>>(),

@@ -94,6 +94,7 @@ impl Comparison<'_> {
         field("activity", &member.activity, &found.activity);
         field("facts", &member.facts, &found.facts);
         field("about", &member.about, &found.about);
+        field("block and mute", &member.standing, &found.standing);
         field("last seq", &member.last_seq, &found.last_seq);
         field("own sequence", &member.member_seq, &found.member_seq);
         field("commit of its edges", &member.graph_commit, &found.graph_commit);

@@ -191,6 +191,7 @@ impl Model {
             }
             Event::Reported { step } => self.report_step(step, seq),
             Event::About { step } => self.about_step(step, seq),
+            Event::Moderated { ruling } => self.ruling(ruling, record),
             Event::EndpointReplay { endpoint, step } => self.replay(*endpoint, step, seq),
             Event::EndpointEnabled { endpoint } => {
                 self.endpoint(*endpoint, seq, |endpoint| {
@@ -245,7 +246,7 @@ impl Model {
         }
     }
 
-    fn update_member(&mut self, facts: &Arc<MemberFacts>, seq: u64) {
+    pub(super) fn update_member(&mut self, facts: &Arc<MemberFacts>, seq: u64) {
         let commit = self.commit;
         let Some(member) = self.member_by_id(facts.id, seq) else { return };
         let (fresh, old) = (Member::of(facts, commit), member.clone());
@@ -255,6 +256,7 @@ impl Model {
             graph_commit: old.graph_commit,
             edges: old.edges,
             about: old.about,
+            standing: old.standing,
             counters: old.counters,
             badges: old.badges,
             ..fresh

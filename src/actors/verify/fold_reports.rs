@@ -1,10 +1,13 @@
-//! The owner's queue of reports, and what members tell about themselves, read a second time.
+//! The owner's queue of reports, what members tell about themselves and what is decided about them,
+//! read a second time.
 
 use super::model::{AboutMark, Model};
 use crate::core::abouts::AboutRow;
-use crate::domain::MemberId;
+use crate::core::standings::{Sanction, Standing};
 use crate::domain::about::AboutStep;
+use crate::domain::moderation::{Ruling, Verdict};
 use crate::domain::report::ReportStep;
+use crate::domain::{MemberId, Record};
 
 impl Model {
     pub(super) fn report_step(&mut self, step: &ReportStep, seq: u64) {
@@ -53,5 +56,20 @@ impl Model {
             let name = step.type_name();
             self.findings.note(|| format!("log: record {seq}: {name} follows revision {before}"));
         }
+    }
+
+    pub(super) fn ruling(&mut self, ruling: &Ruling, record: &Record) {
+        self.update_member(&ruling.facts, record.seq);
+        let Some(member) = self.member_by_id(ruling.facts.id, record.seq) else { return };
+        let mut standing = member.standing.take().unwrap_or_default();
+        let (terms, since, was) = (ruling.terms.clone(), record.time, ruling.was);
+        let sanction = Some(Sanction { terms, since, was });
+        match ruling.verdict {
+            Verdict::Blocked | Verdict::Rejected => standing.block = sanction,
+            Verdict::Muted => standing.mute = sanction,
+            Verdict::Unmuted => standing.mute = None,
+            Verdict::Approved | Verdict::Unblocked | Verdict::Disconnected => standing.block = None,
+        }
+        member.standing = (standing != Standing::default()).then_some(standing);
     }
 }

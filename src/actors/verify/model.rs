@@ -15,6 +15,7 @@ use crate::core::graph::{EdgeKind, EdgeOperation, Graph};
 use crate::core::items::ItemOperation;
 use crate::core::ordinal_set::Presence;
 use crate::core::parts::BLOCK;
+use crate::core::standings::Standing;
 use crate::domain::command::ItemDetails;
 use crate::domain::event::{Badge, Endpoint, MemberFacts};
 use crate::domain::profile::{ActivityStatus, PrivacyStatus, Status};
@@ -66,6 +67,7 @@ pub struct Member {
     pub graph_commit: u64,
     pub edges: Edges,
     pub about: Option<AboutMark>,
+    pub standing: Option<Standing>,
     /// By key number: public or not, and the count.
     pub counters: BTreeMap<u16, (bool, i64)>,
     /// By badge number: since when.
@@ -229,6 +231,7 @@ impl Member {
             graph_commit: 0,
             edges: Edges::default(),
             about: None,
+            standing: None,
             counters: BTreeMap::new(),
             badges: BTreeMap::new(),
         }

@@ -9,6 +9,7 @@ mod deletion;
 mod endpoints;
 mod items;
 mod members;
+mod moderation;
 mod refuse;
 mod reports;
 
@@ -21,6 +22,7 @@ pub(super) use self::counters::Increase;
 use self::counters::{Increment, SetCounter};
 use self::endpoints::Rotation;
 use self::members::slug_of;
+pub(super) use self::moderation::standing_refusal;
 use self::refuse::forbidden;
 pub(super) use self::refuse::{item_not_found, member_not_found, need};
 use super::badges::BadgeNumber;
@@ -31,7 +33,7 @@ use super::query::Assignment;
 use super::site::Site;
 use super::turn::Stop;
 use crate::domain::command::Command;
-use crate::domain::profile::{ActivityStatus, Status};
+use crate::domain::profile::ActivityStatus;
 use crate::domain::report::MemberReport;
 use crate::domain::{AppId, BadgeId, Change, EndpointId, Event, MemberId, Refusal, Timestamp};
 
@@ -139,6 +141,9 @@ impl Site {
                 self.decide_update_about(AboutUpdate { about, by, revision, content })
             }
             Command::DeleteAbout { about, by } => self.decide_delete_about(*about, *by),
+            Command::Moderate { member, act, terms } => {
+                self.decide_moderate(*member, *act, terms, now)
+            }
             Command::ReportMember(new) => self.decide_report_member(new, now),
             Command::DeleteReports { member } => self.decide_delete_reports(*member),
             Command::ReviewReports { member } => self.decide_review_reports(*member),
@@ -154,12 +159,8 @@ impl Site {
     fn social_member(&self, id: MemberId) -> Result<u32, Refusal> {
         let member = self.member(id)?;
         let row = self.directory.row(member);
-        match row.status {
-            Status::Approved => {}
-            Status::Pending => return Err(forbidden("MEMBER_PENDING", "is not approved yet")),
-            Status::Blocked => return Err(forbidden("MEMBER_BLOCKED", "is blocked")),
-            Status::Offline => return Err(forbidden("MEMBER_OFFLINE", "is disconnected")),
-            Status::Deleted => return Err(member_not_found(id)),
+        if let Some(refusal) = standing_refusal(row.status) {
+            return Err(refusal);
         }
         match row.activity {
             ActivityStatus::Active => Ok(member),

@@ -218,7 +218,7 @@ test('the SDK processes the token of every event that the wire has a name for', 
   const register = handlers(client, seen);
   for (const one of Object.values(register)) one();
   const named = (await catalogue()).filter(({ wireTypes }) => wireTypes.length > 0);
-  const all = named.flatMap(({ wireTypes }) => wireTypes).sort();
+  const all = [...new Set(named.flatMap(({ wireTypes }) => wireTypes))].sort();
   assert.deepEqual(all, Object.keys(register).sort(), 'a handler for each wire type');
   for (const badgeEvents of ['v4', 'v3']) {
     await call(url, 'PATCH', endpoint.path, { body: { format: 'jwt', appId, badgeEvents } });
