@@ -14,7 +14,9 @@ use crate::domain::{Command, MemberId};
 pub async fn delete(call: Call) -> Result<Reply, Problem> {
     let member = call.member_id()?;
     let command = Command::DeleteMember { member, content_assignee: None };
-    Reply::empty(call.command(command).await?.seq)
+    let seq = call.command(command).await?.seq;
+    forget_ways_in(&call, member).await?;
+    Reply::empty(seq)
 }
 
 /// `contentAssigneeId` says who takes over what the member authored; apps are told.
@@ -25,7 +27,15 @@ pub async fn delete_my(call: Call) -> Result<Reply, Problem> {
     let content_assignee = faults.id(&Node::root(&input).child("contentAssigneeId"));
     faults.done()?;
     let command = Command::DeleteMember { member, content_assignee };
-    Reply::empty(call.command(command).await?.seq)
+    let seq = call.command(command).await?.seq;
+    forget_ways_in(&call, member).await?;
+    Reply::empty(seq)
+}
+
+/// Password and logins go with the member. What a crash leaves of them opens nothing: there is
+/// nobody any more whom they prove.
+async fn forget_ways_in(call: &Call, member: MemberId) -> Result<(), Problem> {
+    Ok(call.desk()?.identity.forget(call.caller()?.site, member).await?)
 }
 
 pub async fn delete_many(call: Call) -> Result<Reply, Problem> {
@@ -44,6 +54,7 @@ pub async fn delete_many(call: Call) -> Result<Reply, Problem> {
         let error = match call.site()?.command(command).await {
             Ok(answer) => {
                 seq = answer.seq;
+                forget_ways_in(&call, *member).await?;
                 Value::Null
             }
             Err(CallError::Refused(refusal)) => {
