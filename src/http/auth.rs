@@ -5,7 +5,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 
 use super::error::Problem;
 use super::front::Front;
-use crate::actors::handle::Caller;
+use crate::actors::handle::{Caller, Role};
 use crate::domain::limits::CREDENTIALS_PER_HEADER_MAX;
 
 pub fn prove(headers: &HeaderMap, front: &dyn Front) -> Result<Caller, Problem> {
@@ -14,9 +14,18 @@ pub fn prove(headers: &HeaderMap, front: &dyn Front) -> Result<Caller, Problem> 
         return Err(Problem::unauthenticated(detail));
     };
     let text = header.to_str().unwrap_or_default();
-    credentials(text)
-        .find_map(|credential| front.authenticate(credential))
+    let proven = credentials(text).filter_map(|credential| front.authenticate(credential));
+    best(proven)
         .ok_or_else(|| Problem::unauthenticated("the credential is unknown, expired or revoked"))
+}
+
+/// The first that is more than a visitor's: clients join a visitor's token and a key by a comma.
+fn best(mut proven: impl Iterator<Item = Caller>) -> Option<Caller> {
+    let first = proven.next()?;
+    match first.role {
+        Role::Visitor => Some(proven.find(|other| other.role != Role::Visitor).unwrap_or(first)),
+        Role::Owner { .. } | Role::App { .. } | Role::Member { .. } => Some(first),
+    }
 }
 
 /// The credentials of a header: real clients leave `Bearer` out and may join two by a comma.
@@ -48,6 +57,18 @@ mod tests {
         check("bearer  gh_key ", &["gh_key"]);
         check("Bearer", &["Bearer"]);
         check("", &[]);
+    }
+
+    #[test]
+    fn a_key_beside_a_visitors_token_counts_wherever_it_stands() {
+        use crate::domain::{KeyId, SiteId};
+        let by = |role| Caller { site: SiteId::from_u128(1), role };
+        let (visitor, owner) = (by(Role::Visitor), by(Role::Owner { key: KeyId::from_u128(7) }));
+        let both = [visitor.clone(), owner.clone()];
+        assert_eq!(best(both.clone().into_iter()), Some(owner.clone()));
+        assert_eq!(best(both.into_iter().rev()), Some(owner));
+        assert_eq!(best([visitor.clone()].into_iter()), Some(visitor));
+        assert_eq!(best([].into_iter()), None);
     }
 
     #[test]

@@ -236,7 +236,7 @@ fn identity_rows() -> Vec<Row> {
         under("/_api/iam/authentication", Alias::None, vec![
             post("/v2/register", Anyone, "register", sign_on::register),
             post("/v2/login", Anyone, "login", sign_on::login),
-            post("/v2/sign-on", Keys, "signOn", sign_on::sign_on),
+            post("/v2/sign-on", Owner, "signOn", sign_on::sign_on),
             post("/v2/change-password", Member, "changePassword", sign_on::change_password),
             post("/v2/validate-email", Anyone, "validateEmail", sign_on::validate_email),
             get("/v1/logout", Optional, "logout", redirects::logout),

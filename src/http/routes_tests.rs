@@ -41,10 +41,10 @@ fn every_route_has_the_access_that_is_written_down() {
     let expected = [
         ("anyone", Anyone, 23),
         ("members or keys", MembersOrKeys, 4),
-        ("keys", Keys, 44),
+        ("keys", Keys, 43),
         ("keys or self", KeysOrSelf, 5),
         ("member", Member, 13),
-        ("owner", Owner, 27),
+        ("owner", Owner, 28),
         ("public", Public, 9),
         ("optional", Optional, 3),
     ];

@@ -132,7 +132,8 @@ pub(super) async fn facts_of(
     Ok((answer.seq, facts))
 }
 
-/// `POST .../sign-on`: an application vouches for somebody, who becomes a member if there is none.
+/// `POST .../sign-on`: the site itself vouches for somebody, who becomes a member if there is none.
+/// For the owner's key alone: it lets in as anybody, as a member token does.
 pub async fn sign_on(call: Call) -> Result<Reply, Problem> {
     let body = call.json()?;
     let root = Node::root(&body);

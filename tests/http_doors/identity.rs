@@ -308,7 +308,7 @@ fn clients_are_the_owners_and_end_with_their_tokens() {
 }
 
 #[test]
-fn an_app_vouches_for_a_member() {
+fn the_owner_vouches_for_a_member() {
     let app = App::start();
     let path = "/_api/iam/authentication/v2/sign-on";
     let wish = json!({"loginId": {"email": "ann@example.com"}, "profile": {"nickname": "Ann"}});
@@ -317,8 +317,10 @@ fn an_app_vouches_for_a_member() {
     assert_eq!(first["identity"]["id"], again["identity"]["id"]);
     let (status, answer) = app.exchange(&app.code(&text(&first["sessionToken"])), VERIFIER);
     assert_eq!(status, 200, "{answer}");
-    let (status, _) = app.ask(path, wish);
+    let (status, _) = app.ask(path, wish.clone());
     assert_eq!(status, 403, "a visitor vouches for nobody");
+    let joined = format!("{},{OWNER_KEY}", app.visitor);
+    assert_eq!(app.site.ask_as(&joined, "POST", path, wish).0, 200, "the key counts");
     let (status, guess) = app.ask(LOGIN, credentials("ann@example.com", PASSWORD));
     assert_eq!((status, code(&guess).as_str()), (401, "-19976"), "there is no password yet");
 }
