@@ -115,6 +115,7 @@ pub enum Query {
     CountersOfMembers {
         filter: MemberFilter,
         page: Page,
+        viewer: Viewer,
     },
     Badge {
         id: BadgeId,

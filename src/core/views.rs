@@ -54,8 +54,8 @@ impl Site {
                 let member = self.member(*member)?;
                 Ok(View::Counters(self.counters_of(member, private_of)))
             }
-            Query::CountersOfMembers { filter, page } => {
-                Ok(View::CountersPage(self.counters_page(filter, page)))
+            Query::CountersOfMembers { filter, page, viewer } => {
+                Ok(View::CountersPage(self.counters_page(filter, page, *viewer)))
             }
             Query::Badge { .. }
             | Query::Badges { .. }
@@ -211,11 +211,17 @@ impl Site {
         each.collect()
     }
 
-    /// One entry for each member and app with public counters; total and page count entries.
-    fn counters_page(&self, filter: &MemberFilter, page: &Page) -> PageOf<AppCounters> {
+    /// One entry for each app with public counters of each member that the viewer may see; total
+    /// and page count entries.
+    fn counters_page(
+        &self,
+        filter: &MemberFilter,
+        page: &Page,
+        viewer: Viewer,
+    ) -> PageOf<AppCounters> {
         let order = MemberOrder::CreatedAscending;
         let everyone = Page { limit: usize::MAX, start: PageStart::Offset(0) };
-        let members = self.select(filter, order, &everyone, Viewer::Owner).items;
+        let members = self.select(filter, order, &everyone, viewer).items;
         let (offset, after) = match &page.start {
             PageStart::Offset(offset) => (*offset, None),
             PageStart::After(Cursor::Ordinal(member) | Cursor::Nickname(_, member)) => {

@@ -61,7 +61,8 @@ pub async fn query(call: Call) -> Result<Reply, Problem> {
     let list = call.list("counters")?;
     let bound = window.bind(&list, scope.clone())?;
     let filter = if scope == bound.scope { filter } else { carried_filter(&bound.scope)? };
-    let query = Query::CountersOfMembers { filter, page: bound.page.clone() };
+    let (page, viewer) = (bound.page.clone(), call.viewer()?);
+    let query = Query::CountersOfMembers { filter, page, viewer };
     let answer = call.ask(query).await?;
     let View::CountersPage(page) = answer.value else { return unexpected() };
     let shown: Vec<ActivityCounter<'_>> =

@@ -5,7 +5,7 @@ mod bulk;
 
 use bench_site::{Bench, Knobs};
 use guildhall::core::query::{
-    MemberFilter, Outcome, Page, PageStart, PrivateCounters, Query, View,
+    MemberFilter, Outcome, Page, PageStart, PrivateCounters, Query, View, Viewer,
 };
 use guildhall::domain::command::{IncrementBatch, IncrementLine, ProducerPosition};
 use guildhall::domain::{AppId, Command, ItemKey, MemberId};
@@ -169,7 +169,10 @@ async fn pages_of_counters_show_each_entry_once_beside_members_without_any() {
     for offset in (0..12).step_by(4) {
         let page = Page { limit: 4, start: PageStart::Offset(offset) };
         let filter = MemberFilter::Ids(members.clone());
-        let answer = site.query(Query::CountersOfMembers { filter, page }).await.expect("a page");
+        let answer = site
+            .query(Query::CountersOfMembers { filter, page, viewer: Viewer::Owner })
+            .await
+            .expect("a page");
         let View::CountersPage(page) = answer.value else { panic!("counters answer a page") };
         assert_eq!(page.total, counted.len());
         seen.extend(page.items.into_iter().map(|counters| counters.member));

@@ -126,6 +126,15 @@ fn an_increment_with_an_operation_id_counts_once() {
     let query = json!({"query": {"filter": {"memberId": {"$in": [ann.id]}}}});
     let found = site.done("POST", "/members/v1/activity-counters/query", query);
     assert_eq!(found["activityCounters"][0]["memberId"], json!(ann.id));
+    let ben = site.create("Ben", "PRIVATE");
+    let path = format!("/members/v1/activity-counters/{}", ben.id);
+    site.done("PUT", &path, json!({"counter": {"key": "cheers", "public": true, "count": 3}}));
+    let all = "/members/v1/activity-counters/query";
+    let seen = |found: Value| each(&found["activityCounters"], "/memberId");
+    assert_eq!(seen(site.done("POST", all, json!({}))), [&*ann.id, &*ben.id]);
+    let strangers = seen(site.done_as(&ann, "POST", all, json!({})));
+    assert_eq!(strangers, [&*ann.id], "who is private is on no list of others");
+    assert_eq!(seen(site.done_as(&ben, "POST", all, json!({}))), [&*ann.id, &*ben.id]);
     let nobody = "/members/v1/activity-counters/00000000-0000-4000-8000-000000000000/increment";
     let step = json!({"counter": {"key": "cheers"}});
     site.refused("POST", nobody, step, (404, "MEMBER_NOT_FOUND"));
