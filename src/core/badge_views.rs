@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::domain::event::Badge;
-use crate::domain::{BadgeId, MemberId};
+use crate::domain::limits::ASSIGNMENTS_LOOKED_THROUGH_MAX;
+use crate::domain::{AssignmentId, BadgeId, MemberId, Refusal, Violation};
 
 use super::badges::{AssignmentKey, BadgeNumber, assignment_id};
 use super::decide::assignment_not_found;
@@ -31,7 +32,7 @@ impl Site {
                 Ok(View::Badges(self.badges_page(filter, order, page)))
             }
             Query::Assignments { filter, order, page } => {
-                Ok(View::Assignments(self.assignments(filter, order, page)))
+                Ok(View::Assignments(self.assignments(filter, order, page)?))
             }
             Query::Assignment { id } => {
                 let found = self.assignment_of(*id).ok_or_else(|| assignment_not_found(*id))?;
@@ -99,21 +100,28 @@ impl Site {
         filter: &AssignmentFilter,
         order: &[SortBy<AssignmentField>],
         page: &Page,
-    ) -> PageOf<Assignment> {
+    ) -> Result<PageOf<Assignment>, Refusal> {
         let mut found = self.pairs(filter);
-        if !order.is_empty() {
+        if !filter.is_values_only() || !order.is_empty() {
+            looked_through(found.len())?;
+            found.retain(|pair| filter.fits(&|field| Some(self.assignment_text(*pair, field))));
             let text = |pair: &Pair, field| Some(self.assignment_text(*pair, field));
             found.sort_by(|left, right| compare(order, (*left, *right), &text));
         }
         let page = page_of(page, 0..found.len() as u32);
-        page.map(|position| {
+        Ok(page.map(|position| {
             let (badge, member) = found[position as usize];
             self.assignment(member, badge)
-        })
+        }))
     }
 
-    /// What the filter leaves, by badge and member.
+    /// What the filter's values leave, by badge and member.
     fn pairs(&self, filter: &AssignmentFilter) -> Vec<Pair> {
+        if let Some(ids) = filter.values(AssignmentField::Id) {
+            let mut found = self.pairs_of(ids.into_iter().filter_map(|id| id.parse().ok()));
+            found.retain(|pair| filter.fits(&|field| Some(self.assignment_text(*pair, field))));
+            return found;
+        }
         let of_members = filter.values(AssignmentField::MemberId).map(|ids| {
             let ids = ids.into_iter().filter_map(|id| id.parse().ok());
             self.ordinals_of(ids)
@@ -129,9 +137,15 @@ impl Site {
             let Some(all) = self.badges.holders(number) else { continue };
             found.extend(holders(all, of_members.as_deref()).map(|member| (number, member)));
         }
-        if !filter.is_values_only() {
-            found.retain(|pair| filter.fits(&|field| Some(self.assignment_text(*pair, field))));
-        }
+        found
+    }
+
+    /// An assignment's id says where it stands: nothing is looked through.
+    fn pairs_of(&self, ids: impl Iterator<Item = AssignmentId>) -> Vec<Pair> {
+        let known = ids.filter_map(|id| self.assignment_of(id));
+        let mut found: Vec<Pair> = known.map(|(member, badge)| (badge, member)).collect();
+        found.sort_unstable();
+        found.dedup();
         found
     }
 
@@ -196,6 +210,20 @@ impl Site {
         });
         each.collect()
     }
+}
+
+/// Looking at each of them is work for one turn as long as they are few.
+fn looked_through(count: usize) -> Result<(), Refusal> {
+    if count <= ASSIGNMENTS_LOOKED_THROUGH_MAX {
+        return Ok(());
+    }
+    let detail = format!(
+        "this looks through {count} assignments, {ASSIGNMENTS_LOOKED_THROUGH_MAX} at most: narrow \
+         it by badgeId or memberId"
+    );
+    let (field, rule) = ("query.filter".to_owned(), "FILTER_TOO_WIDE");
+    let threshold = Some(ASSIGNMENTS_LOOKED_THROUGH_MAX as i64);
+    Err(Refusal::Invalid(vec![Violation { field, rule, detail, threshold }]))
 }
 
 fn badge_text(badge: &Badge, field: BadgeField) -> Option<Cow<'_, str>> {

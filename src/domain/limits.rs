@@ -36,6 +36,8 @@ pub const BADGES_PER_MEMBER_MAX: usize = 1_000;
 pub const BADGES_PER_ORDER_MAX: usize = 100;
 /// Assignments that one bulk request makes or takes.
 pub const ASSIGNMENTS_PER_BULK_MAX: usize = 100;
+/// Assignments that a filter beyond values, or an order, looks at one by one.
+pub const ASSIGNMENTS_LOOKED_THROUGH_MAX: usize = 5_000;
 /// Members to whom one request gives a badge, or from whom it takes it.
 pub const BADGE_MEMBERS_PER_CALL_MAX: usize = 500;
 
@@ -167,7 +169,8 @@ pub const PASSWORD_CHARS_MIN: usize = 8;
 pub const PASSWORD_BYTES_MAX: usize = 256;
 /// Passwords that wait to be hashed; more are answered 503.
 pub const PASSWORDS_WAITING_MAX: usize = 64;
-/// Wrong passwords for one account within the time below; then 429 until it is over.
+/// Passwords tried for one account without a right one, within the time below; then 429 until it
+/// is over.
 pub const LOGIN_FAILURES_MAX: u32 = 10;
 pub const LOGIN_FAILURES_MS: i64 = 900_000;
 /// Mails to one address within the time below; and those that wait in the outbox of a site.
@@ -176,6 +179,7 @@ pub const MAILS_PER_ADDRESS_MS: i64 = 3_600_000;
 pub const OUTBOX_MAILS_MAX: usize = 1_000;
 /// Codes of the process that were mailed and wait; how long, and how often one may be tried.
 pub const VERIFICATIONS_WAITING_MAX: usize = 10_000;
+pub const VERIFICATIONS_PER_SITE_MAX: usize = 1_000;
 pub const VERIFICATION_MS_MAX: i64 = 900_000;
 pub const VERIFICATION_TRIES_MAX: u32 = 5;
 pub const VERIFICATION_CODE_CHARS: usize = 6;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{Member, Site, code, each, text};
+use crate::client::{Member, OWNER_KEY, Site, code, each, text};
 
 const V4: &str = "/badges/v4/badges";
 const V3: &str = "/members/v3/badges";
@@ -268,4 +268,50 @@ fn lists_of_members_are_bounded_and_for_keys() {
         let (status, problem) = site.ask_as(&ann.token, method, &path, Value::Null);
         assert_eq!((status, code(&problem).as_str()), (403, "PERMISSION_DENIED"), "{path}");
     }
+}
+
+#[test]
+fn assignments_are_found_by_their_ids_and_by_all_that_is_asked() {
+    let site = Site::start();
+    let (ann, ben) = (site.public("Ann"), site.public("Ben"));
+    let fan = badge(&site, "Fan");
+    give(&site, &fan, &[&ann, &ben]);
+    let query = |filter: Value| {
+        let wish = json!({"query": {"filter": filter}});
+        site.done("POST", &format!("{ASSIGNMENTS}/query"), wish)
+    };
+    let all = query(json!({"badgeId": fan}));
+    let ids = each(&all["badgeAssignments"], "/id");
+    let members = |filter: Value| each(&query(filter)["badgeAssignments"], "/memberId");
+    assert_eq!(members(json!({"id": ids[1]})), [&*ben.id]);
+    assert_eq!(members(json!({"id": {"$in": ids}})), [&*ann.id, &*ben.id]);
+    assert!(members(json!({"id": ids[1], "memberId": ann.id})).is_empty());
+    assert!(members(json!({"id": UNKNOWN})).is_empty());
+    assert_eq!(members(json!({"id": {"$ne": ids[0]}})), [&*ben.id]);
+}
+
+#[test]
+fn too_many_assignments_are_not_looked_through_one_by_one() {
+    let site = Site::start();
+    let fan = badge(&site, "Fan");
+    let count = guildhall::domain::limits::ASSIGNMENTS_LOOKED_THROUGH_MAX + 1;
+    let lines: Vec<String> = (0..count).map(|_| json!({"profile": {}}).to_string()).collect();
+    let body = lines.join("\n");
+    let (_, made) = site.send(OWNER_KEY, "POST", "/v1/members/import", Some(&body));
+    let ids = made["ids"].as_array().cloned().unwrap_or_default();
+    assert_eq!(ids.len(), count);
+    for some in ids.chunks(500) {
+        let wish = json!({ "memberIds": some });
+        site.done("POST", &format!("{V3}/{fan}/members"), wish);
+    }
+    let path = format!("{ASSIGNMENTS}/query");
+    let plain = site.done("POST", &path, json!({"query": {"filter": {"badgeId": fan}}}));
+    assert_eq!(plain["pagingMetadata"]["total"], json!(count), "values are looked up");
+    let sorted = json!({"query": {"sort": [{"fieldName": "memberId"}]}});
+    let problem = site.refused("POST", &path, sorted, INVALID);
+    assert_eq!(rules(&problem), ["FILTER_TOO_WIDE"]);
+    let filter = json!({"memberId": {"$in": [ids[7]]}});
+    let narrow = json!({"query": {"filter": filter, "sort": [{"fieldName": "memberId"}]}});
+    let found = site.done("POST", &path, narrow);
+    assert_eq!(each(&found["badgeAssignments"], "/memberId"), [ids[7].as_str().unwrap()]);
 }
