@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::MemberId;
+use crate::domain::limits::{FILTER_CONDITIONS_MAX, FILTER_DEPTH_MAX};
 use crate::domain::profile::{PrivacyStatus, Status};
 
 fn parse(filter: Value) -> Result<MemberFilter, Vec<(String, &'static str)>> {
@@ -23,6 +24,10 @@ fn check(filter: Value, expected: MemberFilter) {
 
 fn check_refused(filter: Value, field: &str, rule: &'static str) {
     assert_eq!(parse(filter.clone()), Err(vec![(field.to_owned(), rule)]), "{filter}");
+}
+
+fn not(filter: MemberFilter) -> MemberFilter {
+    Vocabulary::not(filter)
 }
 
 fn nicknames(names: &[&str]) -> MemberFilter {

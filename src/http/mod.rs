@@ -26,6 +26,7 @@ mod event_patterns;
 mod events;
 mod fields;
 mod filter;
+mod filter_grammar;
 mod followers;
 pub mod front;
 mod health;

@@ -1,18 +1,18 @@
-//! The wire's filter and sort language over lists whose fields are texts. What the list cannot
-//! answer is refused by name, never ignored.
+//! Filters and orders of lists whose fields are texts.
 
-use serde_json::{Map, Value, json};
+use std::marker::PhantomData;
+
+use serde_json::{Value, json};
 
 use super::call::Call;
 use super::error::Problem;
 use super::fields::{Faults, Node};
+use super::filter_grammar::{self, Language};
 use super::page::{Bound, Window};
 use crate::core::query::{AssignmentField, BadgeField};
 use crate::core::text_filter::{SortBy, Test, TextFilter};
 use crate::domain::BadgeId;
-use crate::domain::limits::{
-    FILTER_CONDITIONS_MAX, FILTER_DEPTH_MAX, FILTER_VALUES_MAX, SORT_FIELDS_MAX,
-};
+use crate::domain::limits::{FILTER_VALUES_MAX, SORT_FIELDS_MAX};
 
 /// What a list may be asked by.
 pub trait Fields: Copy + PartialEq {
@@ -75,12 +75,7 @@ fn filter_and_order<F: Fields>(
     place: &Node<'_>,
     faults: &mut Faults,
 ) -> (TextFilter<F>, Vec<SortBy<F>>) {
-    let filter = place.child("filter");
-    let mut reading = Reading { conditions: 0, faults };
-    let wanted = match filter.value() {
-        None => TextFilter::everything(),
-        Some(value) => reading.filter(&filter, value, 0),
-    };
+    let wanted = filter_grammar::read(&Texts(PhantomData), &place.child("filter"), faults);
     (wanted, order(place, faults))
 }
 
@@ -106,176 +101,116 @@ fn order<F: Fields>(place: &Node<'_>, faults: &mut Faults) -> Vec<SortBy<F>> {
     order
 }
 
-struct Reading<'f> {
-    conditions: usize,
-    faults: &'f mut Faults,
-}
+/// Filters over the texts of one kind of list.
+struct Texts<F>(PhantomData<F>);
 
-impl Reading<'_> {
-    fn filter<F: Fields>(&mut self, node: &Node<'_>, value: &Value, depth: usize) -> TextFilter<F> {
-        let Value::Object(conditions) = value else {
-            self.faults.add(node, "TYPE", "a filter must be an object");
-            return TextFilter::everything();
-        };
-        if depth > FILTER_DEPTH_MAX {
-            let detail = format!("a filter may nest {FILTER_DEPTH_MAX} levels");
-            self.faults.add(node, "FILTER_TOO_DEEP", detail);
-            return TextFilter::everything();
-        }
-        let mut all = Vec::with_capacity(conditions.len());
-        for (name, wanted) in conditions {
-            let here = node.element(name, wanted);
-            match name.as_str() {
-                "$and" => all.push(TextFilter::All(self.filters(&here, wanted, depth))),
-                "$or" => all.push(TextFilter::Any(self.filters(&here, wanted, depth))),
-                "$not" => {
-                    let inner = TextFilter::All(self.filters(&here, wanted, depth));
-                    all.push(TextFilter::Not(Box::new(inner)));
-                }
-                field => all.push(self.field(&here, field, wanted)),
-            }
-        }
-        TextFilter::All(all)
+impl<F: Fields> Language for Texts<F> {
+    type Field = F;
+    type Filter = TextFilter<F>;
+
+    fn field(&self, name: &str) -> Option<F> {
+        F::named(name)
     }
 
-    fn filters<F: Fields>(
-        &mut self,
-        node: &Node<'_>,
-        value: &Value,
-        depth: usize,
-    ) -> Vec<TextFilter<F>> {
-        let mut filters = Vec::new();
-        for (position, inner) in self.faults.list_or_one(node, value).iter().enumerate() {
-            let position = position.to_string();
-            filters.push(self.filter(&node.element(&position, inner), inner, depth + 1));
-        }
-        filters
+    fn field_names(&self) -> &'static str {
+        F::NAMES
     }
 
-    fn field<F: Fields>(&mut self, node: &Node<'_>, name: &str, wanted: &Value) -> TextFilter<F> {
-        self.conditions += 1;
-        if self.conditions == FILTER_CONDITIONS_MAX + 1 {
-            let detail = format!("a filter may have {FILTER_CONDITIONS_MAX} conditions");
-            self.faults.add(node, "FILTER_TOO_LARGE", detail);
-        }
-        if name.starts_with('$') {
-            let detail = format!("{name} is not supported here");
-            self.faults.add(node, "UNSUPPORTED_OPERATOR", detail);
-            return TextFilter::everything();
-        }
-        let Some(field) = F::named(name) else {
-            let detail = format!("{name} cannot be filtered by; these can: {}", F::NAMES);
-            self.faults.add(node, "UNSUPPORTED_FIELD", detail);
-            return TextFilter::everything();
-        };
-        match wanted {
-            Value::Object(operators) => self.operators(node, field, operators),
-            _ => self.equal(node, field),
-        }
-    }
-
-    fn operators<F: Fields>(
-        &mut self,
-        node: &Node<'_>,
-        field: F,
-        operators: &Map<String, Value>,
-    ) -> TextFilter<F> {
-        let mut all = Vec::with_capacity(operators.len());
-        for (operator, operand) in operators {
-            let here = node.element(operator, operand);
-            let condition = match operator.as_str() {
-                "$eq" => Some(self.equal(&here, field)),
-                "$ne" => Some(not(self.equal(&here, field))),
-                "$in" | "$hasSome" => Some(self.among(&here, field)),
-                "$nin" => Some(not(self.among(&here, field))),
-                "$hasAll" => Some(self.every(&here, field)),
-                "$exists" => Some(self.exists(&here, field)),
-                other => self.compared(&here, field, other),
-            };
-            if condition.is_none() {
-                let detail = format!("{operator} is not supported for this field");
-                self.faults.add(&here, "UNSUPPORTED_OPERATOR", detail);
-            }
-            all.extend(condition);
-        }
-        TextFilter::All(all)
-    }
-
-    fn compared<F: Fields>(
-        &mut self,
+    fn test(
+        &self,
+        faults: &mut Faults,
         node: &Node<'_>,
         field: F,
         operator: &str,
     ) -> Option<TextFilter<F>> {
-        let test = match operator {
-            "$lt" => Test::Before,
-            "$lte" | "$le" => Test::BeforeOrAt,
-            "$gt" => Test::After,
-            "$gte" | "$ge" => Test::AfterOrAt,
-            "$startsWith" => Test::StartsWith,
-            "$endsWith" => Test::EndsWith,
-            "$contains" => Test::Contains,
-            _ => return None,
-        };
-        let operand = match node.value() {
-            Some(Value::Bool(flag)) => flag.to_string(),
-            _ => self.faults.text(node, OPERAND_BYTES_MAX).unwrap_or_default().to_owned(),
-        };
-        Some(TextFilter::Test(field, test(operand)))
-    }
-
-    /// `null` asks for what is not there.
-    fn equal<F: Fields>(&mut self, node: &Node<'_>, field: F) -> TextFilter<F> {
-        match node.value() {
-            None | Some(Value::Null) => not(TextFilter::Test(field, Test::IsThere)),
-            Some(_) => TextFilter::Test(field, Test::In(self.value(node, field.kind()))),
+        match operator {
+            "$eq" => Some(equal(faults, node, field)),
+            "$in" => Some(TextFilter::Test(field, Test::In(values(faults, node, field.kind())))),
+            "$hasAll" => Some(every(faults, node, field)),
+            "$exists" => Some(exists(faults, node, field)),
+            other => compared(faults, node, field, other),
         }
     }
 
-    fn among<F: Fields>(&mut self, node: &Node<'_>, field: F) -> TextFilter<F> {
-        TextFilter::Test(field, Test::In(self.values(node, field.kind())))
+    fn all(filters: Vec<TextFilter<F>>) -> TextFilter<F> {
+        TextFilter::All(filters)
     }
 
-    /// A text has one value, so it has all of a list where that names it alone.
-    fn every<F: Fields>(&mut self, node: &Node<'_>, field: F) -> TextFilter<F> {
-        let each = self.values(node, field.kind()).into_iter();
-        TextFilter::All(each.map(|one| TextFilter::Test(field, Test::In(vec![one]))).collect())
+    fn any(filters: Vec<TextFilter<F>>) -> TextFilter<F> {
+        TextFilter::Any(filters)
     }
 
-    fn exists<F: Fields>(&mut self, node: &Node<'_>, field: F) -> TextFilter<F> {
-        let there = TextFilter::Test(field, Test::IsThere);
-        match self.faults.flag(node) {
-            Some(false) => not(there),
-            Some(true) | None => there,
-        }
+    fn not(filter: TextFilter<F>) -> TextFilter<F> {
+        TextFilter::Not(Box::new(filter))
     }
+}
 
-    fn values(&mut self, node: &Node<'_>, kind: Kind) -> Vec<String> {
-        let mut values = Vec::new();
-        for (position, value) in self.faults.list(node, FILTER_VALUES_MAX).iter().enumerate() {
-            let position = position.to_string();
-            values.extend(self.value(&node.element(&position, value), kind));
-        }
-        values
-    }
+fn compared<F: Fields>(
+    faults: &mut Faults,
+    node: &Node<'_>,
+    field: F,
+    operator: &str,
+) -> Option<TextFilter<F>> {
+    let test = match operator {
+        "$lt" => Test::Before,
+        "$lte" | "$le" => Test::BeforeOrAt,
+        "$gt" => Test::After,
+        "$gte" | "$ge" => Test::AfterOrAt,
+        "$startsWith" => Test::StartsWith,
+        "$endsWith" => Test::EndsWith,
+        "$contains" => Test::Contains,
+        _ => return None,
+    };
+    let operand = match node.value() {
+        Some(Value::Bool(flag)) => flag.to_string(),
+        _ => faults.text(node, OPERAND_BYTES_MAX).unwrap_or_default().to_owned(),
+    };
+    Some(TextFilter::Test(field, test(operand)))
+}
 
-    fn value(&mut self, node: &Node<'_>, kind: Kind) -> Vec<String> {
-        let text = match kind {
-            // Any id is spelled alike; which kind of thing it names does not matter here.
-            Kind::Id => self.faults.id(node).map(|id: BadgeId| id.to_string()),
-            Kind::Text => self.faults.text(node, OPERAND_BYTES_MAX).map(str::to_owned),
-            Kind::Flag => self.faults.flag(node).map(|flag| flag.to_string()),
-        };
-        text.into_iter().collect()
+/// `null` asks for what is not there.
+fn equal<F: Fields>(faults: &mut Faults, node: &Node<'_>, field: F) -> TextFilter<F> {
+    match node.value() {
+        None | Some(Value::Null) => Texts::not(TextFilter::Test(field, Test::IsThere)),
+        Some(_) => TextFilter::Test(field, Test::In(value(faults, node, field.kind()))),
     }
+}
+
+/// A text has one value, so it has all of a list where that names it alone.
+fn every<F: Fields>(faults: &mut Faults, node: &Node<'_>, field: F) -> TextFilter<F> {
+    let each = values(faults, node, field.kind()).into_iter();
+    TextFilter::All(each.map(|one| TextFilter::Test(field, Test::In(vec![one]))).collect())
+}
+
+fn exists<F: Fields>(faults: &mut Faults, node: &Node<'_>, field: F) -> TextFilter<F> {
+    let there = TextFilter::Test(field, Test::IsThere);
+    match faults.flag(node) {
+        Some(false) => Texts::not(there),
+        Some(true) | None => there,
+    }
+}
+
+fn values(faults: &mut Faults, node: &Node<'_>, kind: Kind) -> Vec<String> {
+    let mut values = Vec::new();
+    for (position, one) in faults.list(node, FILTER_VALUES_MAX).iter().enumerate() {
+        let position = position.to_string();
+        values.extend(value(faults, &node.element(&position, one), kind));
+    }
+    values
+}
+
+fn value(faults: &mut Faults, node: &Node<'_>, kind: Kind) -> Vec<String> {
+    let text = match kind {
+        // Any id is spelled alike; which kind of thing it names does not matter here.
+        Kind::Id => faults.id(node).map(|id: BadgeId| id.to_string()),
+        Kind::Text => faults.text(node, OPERAND_BYTES_MAX).map(str::to_owned),
+        Kind::Flag => faults.flag(node).map(|flag| flag.to_string()),
+    };
+    text.into_iter().collect()
 }
 
 /// No field of these lists is longer.
 const OPERAND_BYTES_MAX: usize = 8 * 1_024;
-
-fn not<F>(filter: TextFilter<F>) -> TextFilter<F> {
-    TextFilter::Not(Box::new(filter))
-}
 
 impl Fields for BadgeField {
     const NAMES: &'static str = "id, title, description, slug, permissionsEnabled";
@@ -320,6 +255,7 @@ impl Fields for AssignmentField {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::limits::FILTER_CONDITIONS_MAX;
 
     fn read(query: Value) -> Result<TextFilter<AssignmentField>, Vec<&'static str>> {
         let mut faults = Faults::new();
