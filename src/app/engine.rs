@@ -125,7 +125,7 @@ impl Engine {
             consumers_changed: self.consumers_changed.clone(),
         });
         let identity = IdentityDesk {
-            identity: Identity::new(self.journal.clone()),
+            identity: Arc::new(Identity::new(self.journal.clone())),
             registry: self.registry.clone(),
         };
         ProcessFront {

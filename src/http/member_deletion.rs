@@ -35,7 +35,7 @@ pub async fn delete_my(call: Call) -> Result<Reply, Problem> {
 /// Password and logins go with the member. What a crash leaves of them opens nothing: there is
 /// nobody any more whom they prove.
 async fn forget_ways_in(call: &Call, member: MemberId) -> Result<(), Problem> {
-    Ok(call.desk()?.identity.forget(call.caller()?.site, member).await?)
+    Ok(call.desk()?.identity.accounts.forget(call.caller()?.site, member).await?)
 }
 
 pub async fn delete_many(call: Call) -> Result<Reply, Problem> {

@@ -131,7 +131,7 @@ async fn check_login(
     proven: &ProvenToken,
     login: Uuid,
 ) -> Result<(), Problem> {
-    if !desk.identity.has_login(proven.site, proven.member(), login).await? {
+    if !desk.identity.accounts.has_login(proven.site, proven.member(), login).await? {
         return Err(invalid_grant());
     }
     check_member(call, proven.site, proven.member()).await
@@ -141,7 +141,7 @@ async fn member(call: &Call, shown: ShownCode) -> Result<Value, Problem> {
     let (desk, now) = (call.desk()?, call.front.now());
     let ShownCode { client: id, code, redirect_uri, verifier } = shown;
     // Taken whatever comes of it: nobody may try twice.
-    let pending = desk.identity.take_code(&code, now).map_err(|_| invalid_grant())?;
+    let pending = desk.identity.codes.take(&code, now).map_err(|_| invalid_grant())?;
     let PendingCode { site, member, client: meant, redirect_uri: told, challenge } = pending;
     let shown = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
     let is_proven: bool = shown.as_bytes().ct_eq(challenge.as_bytes()).into();
@@ -150,7 +150,7 @@ async fn member(call: &Call, shown: ShownCode) -> Result<Value, Problem> {
     }
     client(call, id).map_err(|_| invalid_grant())?;
     check_member(call, site, member).await?;
-    let login = desk.identity.begin_login(site, member, id, now).await?;
+    let login = desk.identity.accounts.begin_login(site, member, id, now).await?;
     let grant =
         |token_use, login| Grant { token_use, subject: member.uuid(), client: Some(id), login };
     let refresh = issue(call, site, grant(TokenUse::MemberRefresh, Some(login)))?.0;
@@ -251,6 +251,6 @@ pub async fn user_info(call: Call) -> Result<Reply, Problem> {
     let known = claims.into_iter().filter_map(|(name, value)| Some((name, value?)));
     let mut body: Value = known.map(|(name, value)| (name.to_owned(), json!(value))).collect();
     let site = call.caller()?.site;
-    body["emailVerified"] = json!(call.desk()?.identity.is_verified(site, id).await?);
+    body["emailVerified"] = json!(call.desk()?.identity.accounts.is_verified(site, id).await?);
     Reply::json(answer.seq, &body)
 }

@@ -104,7 +104,7 @@ async fn log_out(call: &Call, logout: &Node<'_>, back: &Node<'_>) -> Result<Url,
 async fn end_logins(call: &Call, client: Option<ClientId>) -> Result<(), Problem> {
     let Ok(caller) = call.caller() else { return Ok(()) };
     let Role::Member { member } = caller.role else { return Ok(()) };
-    Ok(call.desk()?.identity.end_logins(caller.site, member, client).await?)
+    Ok(call.desk()?.identity.accounts.end_logins(caller.site, member, client).await?)
 }
 
 /// `GET .../logout`: ends the logins of the member whose token comes along, and sends a browser
@@ -193,7 +193,7 @@ fn code(call: &Call, pending: Pending<'_>, session: Option<&str>) -> Result<Stri
         redirect_uri: redirect_uri.to_owned(),
         challenge: challenge.to_owned(),
     };
-    desk.identity.new_code(pending, now).map_err(|_| "temporarily_unavailable")
+    desk.identity.codes.add(pending, now).map_err(|_| "temporarily_unavailable")
 }
 
 fn with(

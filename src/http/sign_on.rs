@@ -43,9 +43,9 @@ pub async fn register(call: Call) -> Result<Reply, Problem> {
     let password = new_password(&root.child("password"), &mut faults);
     faults.done()?;
     let (identity, site) = (&call.desk()?.identity, call.caller()?.site);
-    let policy = identity.policy(site).await?;
+    let policy = identity.accounts.policy(site).await?;
     // An e-mail that is taken costs as much time as one that is free.
-    let password = identity.hash(password).await?;
+    let password = identity.passwords.hash(password).await?;
     if !policy.require_email_verification {
         return enrol(&call, Enrolment { new, password, proof: EmailProof::Missing }).await;
     }
@@ -77,19 +77,19 @@ pub(super) struct Enrolment {
 pub(super) async fn enrol(call: &Call, enrolment: Enrolment) -> Result<Reply, Problem> {
     let Enrolment { mut new, password, proof } = enrolment;
     let (identity, site, id) = (&call.desk()?.identity, call.caller()?.site, new.id);
-    new.status = Some(match identity.policy(site).await?.require_owner_approval {
+    new.status = Some(match identity.accounts.policy(site).await?.require_owner_approval {
         true => Status::Pending,
         false => Status::Approved,
     });
     // First, so that no member is without the password that it was told it has.
-    identity.set_password(site, id, password, proof).await?;
+    identity.accounts.set_password(site, id, password, proof).await?;
     match call.command(Command::CreateMember(Box::new(new))).await {
         Ok(answer) => match answer.value {
             Outcome::Member(facts) => state(call, answer.seq, &facts).await,
             _ => unexpected(),
         },
         Err(problem) => {
-            identity.forget(site, id).await?;
+            identity.accounts.forget(site, id).await?;
             Err(taken(problem))
         }
     }
@@ -164,8 +164,8 @@ pub async fn change_password(call: Call) -> Result<Reply, Problem> {
     // In the turn of this question it is judged whether the member still is one.
     call.ask(Query::Member { id: member, viewer: Viewer::Member(member) }).await?;
     let (identity, site) = (&call.desk()?.identity, call.caller()?.site);
-    let password = identity.hash(password).await?;
-    identity.set_password(site, member, password, EmailProof::Missing).await?;
+    let password = identity.passwords.hash(password).await?;
+    identity.accounts.set_password(site, member, password, EmailProof::Missing).await?;
     Reply::stateless(Kind::Json, "{}")
 }
 
@@ -242,7 +242,7 @@ fn session(call: &Call, member: MemberId) -> Result<String, Problem> {
 
 async fn identity(call: &Call, facts: &MemberFacts) -> Result<Value, Problem> {
     let site = call.caller()?.site;
-    let is_verified = call.desk()?.identity.is_verified(site, facts.id).await?;
+    let is_verified = call.desk()?.identity.accounts.is_verified(site, facts.id).await?;
     let (name, reasons) = match facts.status {
         Status::Approved => ("ACTIVE", json!([])),
         Status::Pending => ("PENDING", json!(["PENDING_ADMIN_APPROVAL_REQUIRED"])),

@@ -10,7 +10,7 @@ use crate::wire::time::time_text;
 
 pub async fn get(call: Call) -> Result<Reply, Problem> {
     let site = call.caller()?.site;
-    shape(&call, call.desk()?.identity.policy(site).await?)
+    shape(&call, call.desk()?.identity.accounts.policy(site).await?)
 }
 
 pub async fn update(call: Call) -> Result<Reply, Problem> {
@@ -24,7 +24,7 @@ pub async fn update(call: Call) -> Result<Reply, Problem> {
     };
     faults.done()?;
     let site = call.caller()?.site;
-    let policy = call.desk()?.identity.set_policy(site, patch, call.front.now()).await?;
+    let policy = call.desk()?.identity.accounts.set_policy(site, patch, call.front.now()).await?;
     shape(&call, policy)
 }
 

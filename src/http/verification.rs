@@ -11,13 +11,14 @@ use super::fields::{Faults, Node};
 use super::oauth::{client, issue};
 use super::redirects::is_of;
 use super::sign_on::{Enrolment, enrol, facts_of, member_of, new_password, state};
-use crate::actors::identity::{EmailProof, Recovery, Verified};
+use crate::actors::identity::{EmailProof, Letter, Mail, Verified};
 use crate::actors::tokens::{Grant, TokenUse};
 use crate::core::query::{Query, View, Viewer};
 use crate::domain::limits::{
     EMAIL_BYTES_MAX, IMAGE_URL_BYTES_MAX, TOKEN_BYTES_MAX, VERIFICATION_CODE_CHARS,
 };
 use crate::domain::{ClientId, MemberId};
+use crate::wire::time::time_text;
 
 /// `POST .../start`: mails a code to the member of the token.
 pub async fn start(call: Call) -> Result<Reply, Problem> {
@@ -43,14 +44,14 @@ pub async fn verify(call: Call) -> Result<Reply, Problem> {
     faults.done()?;
     let (code, token) = (code.unwrap_or_default(), token.unwrap_or_default());
     let (identity, site) = (&call.desk()?.identity, call.caller()?.site);
-    let verified = identity.end_verification(site, token, code, call.front.now());
+    let verified = identity.verifications.end(site, token, code, call.front.now());
     match verified.ok_or_else(failed)? {
         Verified::Registration { new, password } => {
             let enrolment = Enrolment { new: *new, password, proof: EmailProof::Given };
             enrol(&call, enrolment).await
         }
         Verified::Member(member) => {
-            identity.set_verified(site, member).await?;
+            identity.accounts.set_verified(site, member).await?;
             let (seq, facts) = facts_of(&call, member).await?;
             state(&call, seq, &facts).await
         }
@@ -136,7 +137,7 @@ async fn mail_later(
 ) -> Result<(), Problem> {
     let (site, now) = (call.caller()?.site, call.front.now());
     let identity = call.desk()?.identity.clone();
-    let mark = identity.password_mark(site, member).await?;
+    let mark = identity.accounts.mark(site, member).await?;
     let grant = Grant { token_use: TokenUse::Recovery, login: Some(mark), ..Grant::member(member) };
     let token = issue(call, site, grant)?.0;
     actix_web::rt::spawn(async move {
@@ -144,8 +145,8 @@ async fn mail_later(
             link.query_pairs_mut().append_pair("recoveryToken", &token);
             String::from(link)
         });
-        let recovery = Recovery { email: &email, link: link.as_deref(), token: &token };
-        if let Err(error) = identity.mail_recovery(site, recovery, now).await {
+        let letter = Letter::with_recovery(&email, link.as_deref(), &token);
+        if let Err(error) = identity.mails.send(site, letter, now).await {
             tracing::error!(%site, %member, "no mail went to member {member}: {error}");
         }
     });
@@ -167,9 +168,9 @@ pub async fn recover(call: Call) -> Result<Reply, Problem> {
     let proven = proven.ok_or_else(not_recovered)?;
     let member = proven.member();
     let (seq, facts) = facts_of(&call, member).await.map_err(|_| not_recovered())?;
-    let password = desk.identity.hash(password).await?;
+    let password = desk.identity.passwords.hash(password).await?;
     let mark = proven.grant.login.ok_or_else(not_recovered)?;
-    if !desk.identity.recover(site, member, mark, password).await? {
+    if !desk.identity.accounts.replace_password(site, member, mark, password).await? {
         return Err(not_recovered());
     }
     state(&call, seq, &facts).await
@@ -182,14 +183,14 @@ fn not_recovered() -> Problem {
 
 /// `GET /v1/outbox`: what would have been mailed. It holds codes and tokens, so it is the owner's.
 pub async fn outbox(call: Call) -> Result<Reply, Problem> {
-    let mails = call.desk()?.identity.mails(call.caller()?.site).await?;
-    let shape = |mail: &crate::actors::identity::Mail| {
+    let mails = call.desk()?.identity.mails.list(call.caller()?.site).await?;
+    let shape = |mail: &Mail| {
         json!({
             "id": Uuid::from_bytes(mail.id),
             "to": mail.to,
             "subject": mail.subject,
             "text": mail.text,
-            "createdDate": crate::wire::time::time_text(mail.created),
+            "createdDate": time_text(mail.created),
         })
     };
     let mails: Vec<Value> = mails.iter().map(shape).collect();
@@ -198,6 +199,6 @@ pub async fn outbox(call: Call) -> Result<Reply, Problem> {
 
 /// `DELETE /v1/outbox`.
 pub async fn clear_outbox(call: Call) -> Result<Reply, Problem> {
-    let count = call.desk()?.identity.clear_mails(call.caller()?.site).await?;
+    let count = call.desk()?.identity.mails.clear(call.caller()?.site).await?;
     Reply::stateless(Kind::Json, json!({ "deleted": count }).to_string())
 }

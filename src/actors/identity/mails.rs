@@ -1,9 +1,11 @@
 //! Mails to members. Where no mail server is configured they wait in an outbox that the site's
 //! owner reads: values beside the log, synced, the oldest making room.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::IdentityError;
@@ -14,7 +16,7 @@ use crate::journal::{Journal, codec};
 const MAILS: &[u8] = b"identity/mail/";
 
 /// Stored for ever in this order: fields are only appended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
     pub id: [u8; 16],
     pub to: String,
@@ -23,13 +25,22 @@ pub struct Mail {
     pub created: Timestamp,
 }
 
+/// What is in one opens an account: no log may show it.
+impl fmt::Debug for Mail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "(mail {})", Uuid::from_bytes(self.id))
+    }
+}
+
 pub struct Mails {
     journal: Arc<dyn Journal>,
+    /// Held while the outbox is counted and changed.
+    changing: Mutex<()>,
 }
 
 impl Mails {
     pub fn new(journal: Arc<dyn Journal>) -> Mails {
-        Mails { journal }
+        Mails { journal, changing: Mutex::default() }
     }
 
     pub async fn send(
@@ -40,6 +51,7 @@ impl Mails {
     ) -> Result<(), IdentityError> {
         let Letter { to, subject, text } = letter;
         let mail = Mail { id: Uuid::new_v4().into_bytes(), to, subject, text, created: now };
+        let _alone = self.changing.lock().await;
         let waiting = self.journal.scan(Some(site), MAILS.to_vec()).await?;
         let too_many = (waiting.len() + 1).saturating_sub(OUTBOX_MAILS_MAX);
         let oldest = waiting.into_iter().take(too_many).map(|(name, _)| (name, None));
@@ -57,6 +69,7 @@ impl Mails {
     }
 
     pub async fn clear(&self, site: SiteId) -> Result<usize, IdentityError> {
+        let _alone = self.changing.lock().await;
         let rows = self.journal.scan(Some(site), MAILS.to_vec()).await?;
         let count = rows.len();
         if count > 0 {

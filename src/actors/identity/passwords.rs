@@ -1,6 +1,7 @@
 //! Passwords as Argon2id keeps them: 19 MiB and two passes for each, which is work. A few at a
 //! time, off the arbiters; some wait, more are turned away.
 
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 
@@ -17,12 +18,18 @@ const MEMORY_KIB: u32 = 19 * 1_024;
 const PASSES: u32 = 2;
 
 /// What is kept of a password. Stored for ever in this order: fields are only appended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PasswordHash {
     memory_kib: u32,
     passes: u32,
     salt: [u8; 16],
     hash: [u8; 32],
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(hash)")
+    }
 }
 
 pub struct Passwords {
@@ -81,7 +88,7 @@ impl Passwords {
             drop(working);
             value
         });
-        let done = done.await.map_err(|_| IdentityError::Overloaded);
+        let done = done.await.map_err(|error| IdentityError::Store(error.to_string()));
         drop(admitted);
         done
     }

@@ -14,7 +14,8 @@ use super::passwords::PasswordHash;
 use crate::actors::keys::CredentialHash;
 use crate::domain::command::NewMember;
 use crate::domain::limits::{
-    VERIFICATION_MS_MAX, VERIFICATION_TRIES_MAX, VERIFICATIONS_WAITING_MAX,
+    VERIFICATION_MS_MAX, VERIFICATION_TRIES_MAX, VERIFICATIONS_PER_SITE_MAX,
+    VERIFICATIONS_WAITING_MAX,
 };
 use crate::domain::{MemberId, SiteId, Timestamp};
 
@@ -57,10 +58,9 @@ impl Verifications {
         let state_token = URL_SAFE_NO_PAD.encode(bytes);
         let code = format!("{:06}", rand::rng().random_range(0..1_000_000));
         let mut waiting = self.waiting();
-        if waiting.len() >= VERIFICATIONS_WAITING_MAX {
-            waiting.retain(|_, one| now < one.ends_at);
-        }
-        if waiting.len() >= VERIFICATIONS_WAITING_MAX {
+        waiting.retain(|_, one| now < one.ends_at);
+        let of_site = waiting.values().filter(|one| one.site == site).count();
+        if waiting.len() >= VERIFICATIONS_WAITING_MAX || of_site >= VERIFICATIONS_PER_SITE_MAX {
             return Err(IdentityError::Overloaded);
         }
         let ends_at = now.plus_ms(VERIFICATION_MS_MAX);
@@ -119,6 +119,19 @@ mod tests {
         let (late, _) = begin(&all);
         let then = NOW.plus_ms(VERIFICATION_MS_MAX);
         assert_eq!(all.end(SITE, &late.state_token, &late.code, then), None);
+    }
+
+    #[test]
+    fn one_site_does_not_take_the_room_of_all() {
+        let all = Verifications::default();
+        for _ in 0..VERIFICATIONS_PER_SITE_MAX {
+            begin(&all);
+        }
+        let verified = || Verified::Member(MemberId::from_u128(7));
+        let begin_at = |site, now| all.begin(SiteId::from_u128(site), verified(), now).is_ok();
+        assert!(!begin_at(1, NOW));
+        assert!(begin_at(2, NOW));
+        assert!(begin_at(1, NOW.plus_ms(VERIFICATION_MS_MAX)), "what is over makes room");
     }
 
     #[test]
