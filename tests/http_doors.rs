@@ -33,6 +33,8 @@ mod receiver;
 mod replays;
 #[path = "http_doors/reports.rs"]
 mod reports;
+#[path = "http_doors/settings.rs"]
+mod settings;
 #[path = "http_doors/social.rs"]
 mod social;
 #[path = "http_doors/webhooks.rs"]

@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use guildhall::core::channel::{Channel, Topic};
-use guildhall::core::hub::{Delivery, Hub, Opened, Opening, SessionKey};
+use guildhall::core::hub::{Delivery, Hub, Opened, Opening, ReadAs, SessionKey};
 use guildhall::core::query::Viewer;
 use guildhall::core::recovery::{Barrier, Recovered, Recovery, StreamPosition};
 use guildhall::core::visibility::{Audience, audience, is_shown_to_others, sees};
 use guildhall::domain::event::{MemberFacts, Record};
 use guildhall::domain::moderation::{Ruling, Terms, Verdict};
 use guildhall::domain::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
+use guildhall::domain::settings::{Candidates, MemberPrivacy, SettingStep, Visibility};
 use guildhall::domain::{AppId, Event, MemberId, Timestamp, Touch, WrittenRecord};
 use proptest::prelude::*;
 
@@ -27,6 +28,10 @@ struct Log {
     last_seqs: BTreeMap<MemberId, u64>,
     private: BTreeMap<MemberId, bool>,
     first_seq: u64,
+}
+
+fn by(viewer: Viewer, audience: Audience) -> ReadAs {
+    ReadAs { viewer, audience }
 }
 
 fn member(number: u8) -> MemberId {
@@ -180,7 +185,7 @@ fn hidden_records_cost_steps_but_no_places() {
 fn an_answer_older_than_what_was_published_is_asked_for_again() {
     let (mut log, mut hub) = (Log::default(), Hub::new(0));
     let (key, channel) = (SessionKey(1), Channel::Member(member(0)));
-    hub.subscribe(key, channel, Audience::App);
+    hub.subscribe(key, channel, by(Viewer::Owner, Audience::App));
     let answer = |log: &Log| Opening { seq: log.durable(), recovered: None };
     let early = answer(&log);
     for _ in 0..1_100 {
@@ -201,7 +206,7 @@ fn an_answer_older_than_what_was_published_is_asked_for_again() {
 fn a_member_deleted_while_its_channel_opens_does_not_get_in() {
     let (mut log, mut hub) = (Log::default(), Hub::new(0));
     let (key, channel) = (SessionKey(1), Channel::Personal(member(0)));
-    hub.subscribe(key, channel, Audience::SelfMember);
+    hub.subscribe(key, channel, by(Viewer::Member(member(0)), Audience::SelfMember));
     let early = Opening { seq: log.durable(), recovered: None };
     log.write(Event::MemberDeleted { member: member(0), content_assignee: None });
     hub.publish(&log.records);
@@ -209,11 +214,62 @@ fn a_member_deleted_while_its_channel_opens_does_not_get_in() {
     assert!(hub.is_empty());
 }
 
+fn privacy(visibility: Visibility, candidates: Candidates) -> Event {
+    let privacy = MemberPrivacy { visibility, candidates, ..MemberPrivacy::default() };
+    Event::Setting { step: SettingStep::MemberPrivacy(privacy) }
+}
+
+#[test]
+fn visitors_and_then_all_others_are_put_out_when_the_site_hides_its_members() {
+    let (mut log, mut hub) = (Log::default(), Hub::new(0));
+    let channel = Channel::Member(member(0));
+    let readers = [
+        (1, by(Viewer::Visitor, Audience::Public)),
+        (2, by(Viewer::Member(member(1)), Audience::Public)),
+        (3, by(Viewer::Member(member(0)), Audience::SelfMember)),
+        (4, by(Viewer::Owner, Audience::App)),
+    ];
+    for (key, reader) in readers {
+        hub.subscribe(SessionKey(key), channel, reader);
+        let opening = Opening { seq: 0, recovered: None };
+        assert!(matches!(hub.open(SessionKey(key), channel, opening), Opened::Reading(_)));
+    }
+    // A visitor and a member whose channel is still being opened do not get in either.
+    let late = [(5, readers[0].1), (6, readers[1].1)];
+    for (key, reader) in late {
+        hub.subscribe(SessionKey(key), channel, reader);
+    }
+    let cut = |key| Delivery::Cut { channel, sessions: vec![SessionKey(key)] };
+    log.write(privacy(Visibility::MembersOnly, Candidates::Anyone));
+    assert_eq!(hub.publish(&log.records[..1]), [cut(1)], "and nobody is shown why");
+    log.write(privacy(Visibility::All, Candidates::NoOne));
+    assert_eq!(hub.publish(&log.records[1..]), [cut(2)]);
+    for (key, _) in late {
+        let early = Opening { seq: 0, recovered: None };
+        assert_eq!(hub.open(SessionKey(key), channel, early), Opened::Hidden);
+    }
+    log.write(counted(0, true));
+    let told = hub.publish(&log.records[2..]);
+    let sessions: Vec<SessionKey> = told
+        .iter()
+        .flat_map(|delivery| match delivery {
+            Delivery::Publish { sessions, .. } => sessions.clone(),
+            Delivery::Cut { .. } | Delivery::Expel { .. } => panic!("nobody is put out twice"),
+        })
+        .collect();
+    assert_eq!(sessions, [SessionKey(3), SessionKey(4)]);
+}
+
 #[test]
 fn who_is_blocked_is_put_out_and_nobody_else_reads_on_or_learns_of_it() {
     let (mut log, mut hub) = (Log::default(), Hub::new(0));
     let open = |hub: &mut Hub, key, channel, audience| {
-        hub.subscribe(SessionKey(key), channel, audience);
+        let viewer = match audience {
+            Audience::App => Viewer::Owner,
+            Audience::SelfMember => Viewer::Member(member(0)),
+            Audience::Public | Audience::Follower => Viewer::Member(member(1)),
+        };
+        hub.subscribe(SessionKey(key), channel, by(viewer, audience));
         let opening = Opening { seq: 0, recovered: None };
         assert!(matches!(hub.open(SessionKey(key), channel, opening), Opened::Reading(_)));
     };
@@ -385,7 +441,8 @@ impl World {
         let reader = &mut self.readers[usize::from(place) % count];
         let State::Away { position } = reader.state else { return };
         let whom = audience(reader.viewer, reader.channel).unwrap();
-        self.hub.subscribe(key, reader.channel, whom);
+        let as_whom = by(reader.viewer, whom);
+        self.hub.subscribe(key, reader.channel, as_whom);
         reader.state = State::Opening { key, from: position, answer: None };
     }
 

@@ -11,6 +11,7 @@ mod compare;
 mod findings;
 mod fold;
 mod fold_reports;
+mod fold_settings;
 mod live;
 mod log;
 mod model;

@@ -138,7 +138,7 @@ impl Site {
         }
         let items: Result<Vec<About>, Stop> =
             found.items.iter().map(|member| self.about(*member)).collect();
-        Ok(PageOf { items: items?, total: found.total, next: found.next })
+        Ok(PageOf { items: items?, total: found.total, hidden: 0, next: found.next })
     }
 
     fn abouts_found(&self, filter: &AboutFilter, viewer: Viewer) -> Vec<u32> {
@@ -154,10 +154,11 @@ impl Site {
             (Some(few), _) | (None, Some(few)) => few.clone(),
             (None, None) => self.abouts.members().collect(),
         };
+        let eye = self.eye(viewer);
         found.retain(|member| {
             self.abouts.row(*member).is_some()
                 && of_members.as_ref().is_none_or(|few| few.contains(member))
-                && self.is_visible(*member, viewer)
+                && self.sees(eye, *member)
         });
         found.sort_unstable();
         found.dedup();

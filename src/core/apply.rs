@@ -18,6 +18,7 @@ use super::increments;
 use super::items::{Item, ItemOperation, NO_AUTHOR};
 use super::ordinal_set::{OrdinalSet, Presence};
 use super::site::{LIKES_GIVEN, LIKES_RECEIVED, Site};
+use super::ties::SlugChange;
 
 use crate::domain::AppId;
 
@@ -113,11 +114,13 @@ impl Site {
 
     fn apply_event(&mut self, at: At, event: &Event) {
         match event {
-            Event::MemberCreated { .. } => {}
+            // What a member's part in the community is was told with its facts.
+            Event::MemberCreated { .. } | Event::Community { .. } => {}
             Event::MemberUpdated { facts, .. } => self.apply_member_updated(at, facts),
             Event::MemberDeleted { member, .. } => self.apply_member_deleted(at, *member),
             Event::About { step } => self.apply_about(at, step),
             Event::Moderated { ruling } => self.apply_ruling(at, ruling),
+            Event::Tie { step } => self.apply_tie(at, step),
             Event::FollowCreated { follower, followed } => {
                 self.apply_follow(at, *follower, *followed, Presence::In);
             }
@@ -166,7 +169,8 @@ impl Site {
             | Event::EndpointEnabled { .. }
             | Event::EndpointReported { .. }
             | Event::EndpointReplay { .. }
-            | Event::Reported { .. } => self.apply_to_catalogue(at, event),
+            | Event::Reported { .. }
+            | Event::Setting { .. } => self.apply_to_catalogue(at, event),
         }
     }
 
@@ -183,6 +187,7 @@ impl Site {
             Event::BadgeUpdated { badge } => self.badges.update(badge.clone()),
             Event::BadgeDeleted { badge } => self.badges.delete(*badge),
             Event::Reported { step } => self.member_reports.apply(step),
+            Event::Setting { step } => self.settings.apply(step),
             Event::EndpointCreated { endpoint } | Event::EndpointUpdated { endpoint } => {
                 self.endpoints.insert(endpoint.id, endpoint.clone());
             }
@@ -213,6 +218,8 @@ impl Site {
             | Event::MemberDeleted { .. }
             | Event::About { .. }
             | Event::Moderated { .. }
+            | Event::Tie { .. }
+            | Event::Community { .. }
             | Event::FollowCreated { .. }
             | Event::FollowDeleted { .. }
             | Event::ItemCreated { .. }
@@ -267,7 +274,12 @@ impl Site {
         if !self.is_news(member, at) {
             return;
         }
+        let old = self.directory.row(member).slug;
         self.directory.update(member, facts, at.commit);
+        let new = self.directory.row(member).slug;
+        if old != new && old != 0 {
+            self.ties.give_up_slug(member, SlugChange { old, new }, at.time);
+        }
         self.entries.put_facts(member, facts.clone());
         self.stamps.touch_member(member, at.commit);
     }

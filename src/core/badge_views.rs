@@ -80,7 +80,7 @@ impl Site {
         let next = last.map(|number| Cursor::Ordinal((*number).into()));
         let badge = |number: &BadgeNumber| self.badges.slot(*number).badge.clone();
         let items = found[start..end].iter().map(badge).collect();
-        PageOf { items, total: found.len(), next }
+        PageOf { items, total: found.len(), hidden: 0, next }
     }
 
     fn compare_badges(

@@ -241,6 +241,7 @@ impl Site {
             producers: self.operations.producers(),
             windows,
             reports: self.member_reports.stored(),
+            settings: self.settings.stored(),
         }
     }
 
@@ -287,8 +288,10 @@ impl Site {
         }
         let abouts = self.abouts.range(members.clone()).collect();
         let standings = self.standings.range(members.clone()).collect();
+        let ties = self.ties.range(members.clone()).collect();
         let members = members.map(|member| self.resident_member(member)).collect();
-        let value = MemberBlock { stamp: self.commit, changed, members, abouts, standings };
+        let stamp = self.commit;
+        let value = MemberBlock { stamp, changed, members, abouts, standings, ties };
         into.push(Copied::MemberBlock { block, value });
         self.stamps.members.set_copied(running.slot, block, self.commit);
     }

@@ -38,6 +38,16 @@ pub struct Row {
     pub activity: ActivityStatus,
 }
 
+fn private_presence(row: &Row) -> Presence {
+    match (row.status, row.privacy) {
+        (Status::Approved, PrivacyStatus::Private) => Presence::In,
+        (Status::Approved, PrivacyStatus::Public)
+        | (Status::Pending | Status::Blocked | Status::Offline | Status::Deleted, _) => {
+            Presence::Out
+        }
+    }
+}
+
 /// Hash under which an e-mail, slug or item is found; stable, because it is stored.
 pub fn text_hash(text: &str) -> u128 {
     // Zero stands for "none".
@@ -81,6 +91,8 @@ pub struct Directory {
     nicknames: BTreeSet<(Arc<str>, u32)>,
     /// Members that are there and not approved: no list of others shows them.
     unlisted: OrdinalSet,
+    /// Members that lists name and that are private: others do not see them there.
+    private: OrdinalSet,
 }
 
 impl Directory {
@@ -105,6 +117,10 @@ impl Directory {
 
     pub fn unlisted(&self) -> &OrdinalSet {
         &self.unlisted
+    }
+
+    pub fn private(&self) -> &OrdinalSet {
+        &self.private
     }
 
     /// Whether lists of others show the member: likers, followers, whom somebody follows.
@@ -217,6 +233,7 @@ impl Directory {
             Status::Pending | Status::Blocked | Status::Offline => Presence::In,
         };
         self.unlisted.put(member, presence);
+        self.private.put(member, private_presence(row));
         if row.email != 0 {
             self.emails.insert(spread(row.email), member);
         }

@@ -13,7 +13,9 @@ use super::member_reports::StoredReports;
 use super::parts::{Part, PartKey, ResidentMember, StoredBadge};
 use super::site::Site;
 use super::standings::Standing;
+use super::ties::Tie;
 use crate::domain::event::{Endpoint, MemberFacts};
+use crate::domain::settings::SettingStep;
 use crate::domain::{AppId, OpId, Timestamp};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +32,7 @@ pub struct Dump {
     pub endpoints: Vec<Arc<Endpoint>>,
     pub producers: Vec<(AppId, String, u64)>,
     pub reports: StoredReports,
+    pub settings: Vec<SettingStep>,
     /// By app: the floor of expired ids, then all that are remembered, oldest first.
     pub op_ids: Vec<(AppId, i64, Vec<OpId>)>,
     /// Ordinals by nickname.
@@ -48,6 +51,7 @@ pub struct DumpedMember {
     pub likes: Vec<u32>,
     pub about: Option<(AboutRow, Arc<str>)>,
     pub standing: Option<Standing>,
+    pub ties: Vec<Tie>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -95,6 +99,7 @@ impl Site {
             endpoints: self.endpoints.values().cloned().collect(),
             producers: self.operations.producers(),
             reports: self.member_reports.stored(),
+            settings: self.settings.stored(),
             op_ids,
             nicknames: self.directory.by_nickname_after(None).collect(),
             unreported: self.reports.take(usize::MAX),
@@ -120,6 +125,7 @@ impl Site {
             likes: graph.likes.iter().collect(),
             about: self.dump_about(member, read)?,
             standing: self.standings.get(member).cloned(),
+            ties: self.ties.of(member).collect(),
         })
     }
 

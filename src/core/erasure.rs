@@ -35,6 +35,7 @@ impl Site {
         }
         self.counters.clear(member);
         self.standings.remove(member);
+        self.ties.forget(member);
         let row = self.directory.row(member);
         if row.graph_commit != 0 {
             self.erasing.insert(member);

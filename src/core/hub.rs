@@ -6,11 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::channel::{Channel, Topic};
 use super::fault::{Fault, planted};
+use super::query::Viewer;
 use super::recovery::Recovered;
 use super::visibility::{Audience, is_shown_to_others, sees};
 use crate::domain::event::MemberFacts;
 use crate::domain::limits::SUBSCRIPTION_PENDING_RECORDS_MAX;
 use crate::domain::profile::Status;
+use crate::domain::settings::{Candidates, SettingStep, Visibility};
 use crate::domain::{Event, MemberId, WrittenRecord};
 
 /// One live session, as the shell numbers it; never reused within a process.
@@ -29,6 +31,7 @@ pub struct Hub {
 struct Subscriber {
     session: SessionKey,
     channel: Channel,
+    viewer: Viewer,
     audience: Audience,
     state: Reading,
 }
@@ -39,6 +42,13 @@ enum Reading {
     Opening(Box<Held>),
     /// Records after `after` are delivered.
     Open { after: u64 },
+}
+
+/// Who reads a channel, and as what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadAs {
+    pub viewer: Viewer,
+    pub audience: Audience,
 }
 
 /// Records of one topic published after `since`, oldest first.
@@ -109,13 +119,14 @@ impl Hub {
 
     /// Begins to hold the channel's records for a session, until [`Hub::open`]. Called before the
     /// site is asked, so that nothing falls between its answer and the first delivery.
-    pub fn subscribe(&mut self, session: SessionKey, channel: Channel, audience: Audience) {
+    pub fn subscribe(&mut self, session: SessionKey, channel: Channel, reader: ReadAs) {
+        let ReadAs { viewer, audience } = reader;
         let subscribers = self.topics.entry(channel.topic()).or_default();
         let known = subscribers.iter().any(|it| it.session == session && it.channel == channel);
         assert!(!known, "a session subscribes to a channel once");
         let held = Held { since: self.position, records: Vec::new() };
         let state = Reading::Opening(Box::new(held));
-        subscribers.push(Subscriber { session, channel, audience, state });
+        subscribers.push(Subscriber { session, channel, viewer, audience, state });
     }
 
     /// Takes the site's answer and lets the channel flow, or says why not.
@@ -129,7 +140,7 @@ impl Hub {
         let mut live = std::mem::take(&mut held.records);
         live.retain(|record| record.seq > opening.seq);
         let hidden = match subscriber.audience {
-            Audience::Public | Audience::Follower => hides(channel, &live),
+            Audience::Public | Audience::Follower => hides(channel, subscriber.viewer, &live),
             Audience::SelfMember => expels(channel, &live),
             Audience::App => false,
         };
@@ -139,7 +150,8 @@ impl Hub {
         }
         let audience = subscriber.audience;
         subscriber.state = Reading::Open { after: opening.seq.max(position) };
-        live.retain(|record| sees(&record.event, audience));
+        let topic = channel.topic();
+        live.retain(|record| carries(topic, record) && sees(&record.event, audience));
         // Records up to the answer's seq that this hub has yet to publish are skipped by `after`.
         Opened::Reading(Reader { seq: opening.seq, recovered: opening.recovered, live })
     }
@@ -164,7 +176,7 @@ impl Hub {
         for record in records {
             assert!(record.seq == self.position + 1, "records are published densely");
             self.position = record.seq;
-            for topic in topics_of(record) {
+            for topic in self.concerned(record) {
                 if self.topics.contains_key(&topic) {
                     let stretch = topics.entry(topic).or_default();
                     // A record is published once, even if it names a member twice.
@@ -181,6 +193,16 @@ impl Hub {
         deliveries
     }
 
+    /// The topics that carry the record, and those out of which it may turn readers.
+    fn concerned(&self, record: &WrittenRecord) -> Vec<Topic> {
+        let carrying = topics_of(record);
+        if closed_to(record).is_none() {
+            return carrying.collect();
+        }
+        let members = self.topics.keys().filter(|topic| matches!(topic, Topic::Member(_)));
+        carrying.chain(members.copied()).collect()
+    }
+
     fn publish_topic(
         &mut self,
         topic: Topic,
@@ -192,11 +214,11 @@ impl Hub {
         while !rest.is_empty() {
             let turn = rest.iter().position(|record| turns_away(topic, record).is_some());
             let (stretch, after) = rest.split_at(turn.unwrap_or(rest.len()));
-            deliver(subscribers, stretch, deliveries);
+            deliver(topic, subscribers, stretch, deliveries);
             rest = after;
             if let [turn, after @ ..] = after {
                 turn_away(topic, subscribers, turn, deliveries);
-                deliver(subscribers, std::slice::from_ref(turn), deliveries);
+                deliver(topic, subscribers, std::slice::from_ref(turn), deliveries);
                 rest = after;
             }
         }
@@ -235,7 +257,12 @@ impl Subscriber {
 }
 
 /// Groups the readers who get the same frame, and says what is in it.
-fn deliver(subscribers: &[Subscriber], records: &[WrittenRecord], deliveries: &mut Vec<Delivery>) {
+fn deliver(
+    topic: Topic,
+    subscribers: &[Subscriber],
+    records: &[WrittenRecord],
+    deliveries: &mut Vec<Delivery>,
+) {
     let mut groups: BTreeMap<(Channel, Audience, usize), Vec<SessionKey>> = BTreeMap::new();
     for subscriber in subscribers {
         let Some(past) = subscriber.past(records) else { continue };
@@ -243,22 +270,59 @@ fn deliver(subscribers: &[Subscriber], records: &[WrittenRecord], deliveries: &m
         groups.entry(group).or_default().push(subscriber.session);
     }
     for ((channel, audience, past), sessions) in groups {
-        let seen = records[past..].iter().filter(|record| sees(&record.event, audience));
-        let records: Vec<WrittenRecord> = seen.cloned().collect();
+        let is_shown =
+            |record: &&WrittenRecord| carries(topic, record) && sees(&record.event, audience);
+        let records: Vec<WrittenRecord> =
+            records[past..].iter().filter(is_shown).cloned().collect();
         if !records.is_empty() {
             deliveries.push(Delivery::Publish { channel, audience, records, sessions });
         }
     }
 }
 
-/// A member's change that ends what others may see of it.
+/// A change that ends what others may see of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct TurnedAway {
+    whom: Closed,
     /// The member itself may no longer be here either.
     expelled: bool,
 }
 
+/// Whom a change leaves in the dark about members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closed {
+    ToNobody,
+    ToVisitors,
+    ToOthers,
+}
+
+impl Closed {
+    fn hides_from(self, viewer: Viewer) -> bool {
+        match self {
+            Closed::ToNobody => false,
+            Closed::ToVisitors => viewer == Viewer::Visitor,
+            Closed::ToOthers => viewer != Viewer::Owner,
+        }
+    }
+}
+
+/// What a change of the site's privacy settings means for all members at once.
+fn closed_to(record: &WrittenRecord) -> Option<Closed> {
+    let Event::Setting { step: SettingStep::MemberPrivacy(privacy) } = &record.event else {
+        return None;
+    };
+    Some(match (privacy.candidates, privacy.visibility) {
+        (Candidates::NoOne, _) => Closed::ToOthers,
+        (Candidates::Anyone, Visibility::MembersOnly) => Closed::ToVisitors,
+        (Candidates::Anyone, Visibility::All) => Closed::ToNobody,
+    })
+}
+
 fn turns_away(topic: Topic, record: &WrittenRecord) -> Option<TurnedAway> {
+    let Topic::Member(of_topic) = topic else { return None };
+    if let Some(whom) = closed_to(record) {
+        return (whom != Closed::ToNobody).then_some(TurnedAway { whom, expelled: false });
+    }
     let (member, hidden, expelled) = match &record.event {
         Event::MemberUpdated { facts, .. } => (facts.id, !is_shown_to_others(facts), is_out(facts)),
         Event::Moderated { ruling } => {
@@ -268,7 +332,8 @@ fn turns_away(topic: Topic, record: &WrittenRecord) -> Option<TurnedAway> {
         Event::MemberDeleted { member, .. } => (*member, true, true),
         _ => return None,
     };
-    (topic == Topic::Member(member) && hidden).then_some(TurnedAway { expelled })
+    let turned = TurnedAway { whom: Closed::ToOthers, expelled };
+    (of_topic == member && hidden).then_some(turned)
 }
 
 /// Whether the member itself may not be here.
@@ -290,7 +355,9 @@ fn turn_away(
     subscribers.retain(|it| {
         let is_reached = it.past(one) == Some(0);
         match it.audience {
-            Audience::Public | Audience::Follower if is_reached => {
+            Audience::Public | Audience::Follower
+                if is_reached && turned.whom.hides_from(it.viewer) =>
+            {
                 cut.entry(it.channel).or_default().push(it.session);
                 false
             }
@@ -315,10 +382,13 @@ fn expels(channel: Channel, records: &[WrittenRecord]) -> bool {
     turned.any(|turned| turned.expelled)
 }
 
-/// Whether the last of these records that speaks of the channel's member hides it.
-fn hides(channel: Channel, records: &[WrittenRecord]) -> bool {
+/// Whether the last of these records that speaks of the channel's member, or of all members, hides
+/// it from the viewer.
+fn hides(channel: Channel, viewer: Viewer, records: &[WrittenRecord]) -> bool {
     let Some(member) = channel.member() else { return false };
-    records.iter().rev().find_map(|record| hides_member(record, member)).unwrap_or(false)
+    let of_member = records.iter().rev().find_map(|record| hides_member(record, member));
+    let of_all = records.iter().rev().find_map(closed_to);
+    of_member.unwrap_or(false) || of_all.is_some_and(|closed| closed.hides_from(viewer))
 }
 
 /// Whether a record hides the member from others; `None` where it says nothing about that.
@@ -338,4 +408,9 @@ fn hides_member(record: &WrittenRecord, member: MemberId) -> Option<bool> {
 fn topics_of(record: &WrittenRecord) -> impl Iterator<Item = Topic> + '_ {
     let members = record.touches.iter().map(|touch| Topic::Member(touch.member));
     members.chain(std::iter::once(Topic::Site))
+}
+
+/// Whether the record is one of the topic's; some that are not still turn its readers away.
+fn carries(topic: Topic, record: &WrittenRecord) -> bool {
+    topics_of(record).any(|one| one == topic)
 }

@@ -17,7 +17,7 @@ use super::fault::{Fault, planted};
 use super::increments::Packer;
 use super::operations::{Judgement, OperationWindow};
 use super::parts::PartKey;
-use super::query::{Imported, Ingested};
+use super::query::{Imported, Ingested, Viewer};
 use super::site::Site;
 use super::turn::Stop;
 
@@ -269,9 +269,7 @@ impl Site {
         let at = self.next_commit(now);
         let (mut answer, mut records) = (Imported::default(), Vec::with_capacity(lines.len()));
         for (index, follower, followed) in lines {
-            let command =
-                crate::domain::Command::Follow { follower: *follower, followed: *followed };
-            match self.decide(&command, at.time) {
+            match self.decide_follow(*follower, *followed, Viewer::Owner) {
                 Ok(decision) => {
                     for event in decision.events {
                         records.push(self.write_record(at, event));

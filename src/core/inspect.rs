@@ -14,6 +14,7 @@ use super::operations::WindowCopy;
 use super::parts::{BLOCK, Catalogue, ResidentMember};
 use super::site::Site;
 use super::standings::Standing;
+use super::ties::Tie;
 
 /// A copy of up to [`BLOCK`] neighbours, all of one commit.
 #[derive(Clone, Debug)]
@@ -33,6 +34,7 @@ pub struct InspectedMember {
     /// With its document, where that is in memory.
     pub about: Option<(AboutRow, Option<Arc<str>>)>,
     pub standing: Option<Standing>,
+    pub ties: Vec<Tie>,
 }
 
 #[derive(Clone, Debug)]
@@ -65,6 +67,7 @@ impl Site {
             graph: self.entries.get(member).map_or(Paged::Stored, |entry| entry.graph.clone()),
             about: self.abouts.row(member).map(|row| (row, self.abouts.content(member).cloned())),
             standing: self.standings.get(member).cloned(),
+            ties: self.ties.of(member).collect(),
         });
         InspectedBlock {
             commit: self.commit,

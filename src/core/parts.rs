@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::event::{Badge, Endpoint, MemberFacts};
 use crate::domain::profile::{ActivityStatus, PrivacyStatus, Status};
+use crate::domain::settings::SettingStep;
 use crate::domain::{AppId, MemberId, OpId, Timestamp};
 
 use super::abouts::AboutRow;
@@ -15,6 +16,7 @@ use super::graph::Graph;
 use super::items::{Item, ItemRow};
 use super::member_reports::StoredReports;
 use super::standings::Standing;
+use super::ties::Tie;
 
 /// Members, and likewise items, of one block share a key in the snapshot.
 pub const BLOCK: u32 = 32;
@@ -57,6 +59,25 @@ pub struct MemberBlock {
     pub abouts: Vec<(u32, AboutRow)>,
     /// Of those against whom something stands, by ordinal.
     pub standings: Vec<(u32, Standing)>,
+    /// Of those who are bound by something, by ordinal.
+    pub ties: Vec<(u32, Vec<Tie>)>,
+}
+
+/// A block as it was before roles: still read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MemberBlockBeforeTies {
+    pub stamp: u64,
+    pub changed: u64,
+    pub members: Vec<ResidentMember>,
+    pub abouts: Vec<(u32, AboutRow)>,
+    pub standings: Vec<(u32, Standing)>,
+}
+
+impl From<MemberBlockBeforeTies> for MemberBlock {
+    fn from(old: MemberBlockBeforeTies) -> MemberBlock {
+        let MemberBlockBeforeTies { stamp, changed, members, abouts, standings } = old;
+        MemberBlock { stamp, changed, members, abouts, standings, ties: Vec::new() }
+    }
 }
 
 /// A block as it was before blocks and mutes had terms: still read.
@@ -68,10 +89,10 @@ pub struct MemberBlockBeforeStandings {
     pub abouts: Vec<(u32, AboutRow)>,
 }
 
-impl From<MemberBlockBeforeStandings> for MemberBlock {
-    fn from(old: MemberBlockBeforeStandings) -> MemberBlock {
+impl From<MemberBlockBeforeStandings> for MemberBlockBeforeTies {
+    fn from(old: MemberBlockBeforeStandings) -> MemberBlockBeforeTies {
         let MemberBlockBeforeStandings { stamp, changed, members, abouts } = old;
-        MemberBlock { stamp, changed, members, abouts, standings: Vec::new() }
+        MemberBlockBeforeTies { stamp, changed, members, abouts, standings: Vec::new() }
     }
 }
 
@@ -139,6 +160,43 @@ pub struct Catalogue {
     pub producers: Vec<(AppId, String, u64)>,
     pub windows: Vec<StoredWindow>,
     pub reports: StoredReports,
+    /// What leads to the settings from nothing.
+    pub settings: Vec<SettingStep>,
+}
+
+/// The catalogue as it was before settings: still read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CatalogueBeforeSettings {
+    pub commit: u64,
+    pub seq: u64,
+    pub time: Timestamp,
+    pub members: u32,
+    pub items: u32,
+    pub keys: Vec<(AppId, String)>,
+    pub badges: Vec<StoredBadge>,
+    pub endpoints: Vec<Arc<Endpoint>>,
+    pub producers: Vec<(AppId, String, u64)>,
+    pub windows: Vec<StoredWindow>,
+    pub reports: StoredReports,
+}
+
+impl From<CatalogueBeforeSettings> for Catalogue {
+    fn from(old: CatalogueBeforeSettings) -> Catalogue {
+        Catalogue {
+            commit: old.commit,
+            seq: old.seq,
+            time: old.time,
+            members: old.members,
+            items: old.items,
+            keys: old.keys,
+            badges: old.badges,
+            endpoints: old.endpoints,
+            producers: old.producers,
+            windows: old.windows,
+            reports: old.reports,
+            settings: Vec::new(),
+        }
+    }
 }
 
 /// The catalogue as it was before reports: still read.
@@ -156,9 +214,9 @@ pub struct CatalogueBeforeReports {
     pub windows: Vec<StoredWindow>,
 }
 
-impl From<CatalogueBeforeReports> for Catalogue {
-    fn from(old: CatalogueBeforeReports) -> Catalogue {
-        Catalogue {
+impl From<CatalogueBeforeReports> for CatalogueBeforeSettings {
+    fn from(old: CatalogueBeforeReports) -> CatalogueBeforeSettings {
+        CatalogueBeforeSettings {
             commit: old.commit,
             seq: old.seq,
             time: old.time,

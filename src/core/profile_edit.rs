@@ -29,11 +29,13 @@ pub fn edit(facts: &MemberFacts, patch: &ProfilePatch) -> (MemberFacts, Vec<Fiel
         let fields = all.iter().map(|field| format!("{}:{}", quoted(&field.key), field.value_json));
         format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
     });
+    let mut slug = facts.slug.clone();
+    editor.text("profile.slug", &mut slug, &patch.slug.clone().map(Some));
     let privacy = patch.privacy.unwrap_or(facts.privacy);
     if privacy != facts.privacy {
         editor.note("privacyStatus", privacy_text(facts.privacy), privacy_text(privacy));
     }
-    let edited = MemberFacts { profile: Arc::new(profile), privacy, ..facts.clone() };
+    let edited = MemberFacts { profile: Arc::new(profile), slug, privacy, ..facts.clone() };
     (edited, editor.changes)
 }
 

@@ -9,6 +9,7 @@ use crate::domain::command::ItemDetails;
 use crate::domain::event::{Badge, Endpoint, MemberFacts};
 use crate::domain::profile::{PrivacyStatus, Status};
 use crate::domain::report::MemberReport;
+use crate::domain::settings::{RoleDefinition, SettingStep};
 use crate::domain::{
     AboutId, AppId, AssignmentId, BadgeId, EndpointId, ItemKey, MemberId, Refusal, ReportId,
     Timestamp,
@@ -43,6 +44,8 @@ pub struct PageOf<T> {
     pub items: Vec<T>,
     /// Size of the whole list, not of this page.
     pub total: usize,
+    /// Of the total, those that the viewer does not see: they are on no page.
+    pub hidden: usize,
     pub next: Option<Cursor>,
 }
 
@@ -59,6 +62,8 @@ pub enum MemberFilter {
     /// Nicknames, compared without case.
     Nicknames(Vec<String>),
     NicknamePrefix(String),
+    /// Slugs, as they are written.
+    Slugs(Vec<String>),
     Statuses(Vec<Status>),
     Privacy(Vec<PrivacyStatus>),
 }
@@ -97,20 +102,24 @@ pub enum Query {
     Followers {
         member: MemberId,
         page: Page,
+        viewer: Viewer,
     },
     Following {
         member: MemberId,
         page: Page,
+        viewer: Viewer,
     },
     /// For each of `others`: does it follow `member`, does `member` follow it.
     Connections {
         member: MemberId,
         others: Vec<MemberId>,
+        viewer: Viewer,
     },
     /// All counters of a member, each app's apart; private ones only of `private_of`, or all.
     Counters {
         member: MemberId,
         private_of: PrivateCounters,
+        viewer: Viewer,
     },
     CountersOfMembers {
         filter: MemberFilter,
@@ -151,6 +160,7 @@ pub enum Query {
     Likers {
         item: ItemKey,
         page: Page,
+        viewer: Viewer,
     },
     Endpoint {
         id: EndpointId,
@@ -185,11 +195,25 @@ pub enum Query {
         members: Option<Vec<MemberId>>,
         page: Page,
     },
+    Settings(SettingsAsked),
+    /// Which roles members hold; `None` asks for all who hold any.
+    RolesOf {
+        members: Option<Vec<MemberId>>,
+    },
     /// Where a member's live channel stands and whether `viewer` may see it.
     Channel {
         member: MemberId,
         viewer: Viewer,
     },
+}
+
+/// Which of the site's settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SettingsAsked {
+    DefaultPrivacy,
+    MemberPrivacy,
+    Role { key: String },
+    Roles,
 }
 
 pub type BadgeFilter = TextFilter<BadgeField>;
@@ -259,6 +283,8 @@ pub enum View {
     ReportedMembers(PageOf<ReportedMember>),
     Channel(ChannelView),
     Standing(Standing),
+    Settings(Vec<SettingStep>),
+    RolesOf(Vec<(MemberId, Vec<Arc<RoleDefinition>>)>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -328,6 +354,7 @@ pub enum Outcome {
     Endpoint(Arc<Endpoint>),
     Report(Arc<MemberReport>),
     About(About),
+    Setting(SettingStep),
 }
 
 /// What an increment batch did.

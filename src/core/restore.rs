@@ -10,6 +10,7 @@ use super::fault::{Fault, planted};
 use super::member_reports::MemberReports;
 use super::operations::WindowCopy;
 use super::parts::{BLOCK, Catalogue, ItemBlock, MemberBlock, OperationRun, ResidentMember};
+use super::settings::Settings;
 use super::site::Site;
 
 /// Builds a site from a slot, value by value, in the order catalogue, member blocks, item blocks.
@@ -54,6 +55,7 @@ impl Restorer {
             site.operations.advance_producer(app, producer, *n);
         }
         site.member_reports = MemberReports::restored(&catalogue.reports);
+        site.settings = Settings::restored(&catalogue.settings);
         site.count_reporting_endpoints();
         Restorer { site, slot, catalogue, next_member_block: 0, next_item_block: 0 }
     }
@@ -91,6 +93,9 @@ impl Restorer {
         }
         for (member, standing) in value.standings {
             self.site.standings.restore(member, standing);
+        }
+        for (member, ties) in value.ties {
+            self.site.ties.restore(member, ties);
         }
         Ok(())
     }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::directory::email_hash;
+use super::directory::{email_hash, text_hash};
 use super::query::{Cursor, MemberFilter, MemberOrder, Page, PageOf, PageStart, Viewer};
+use super::sight::Eye;
 use super::site::Site;
 
 impl Site {
@@ -15,7 +16,8 @@ impl Site {
         page: &Page,
         viewer: Viewer,
     ) -> PageOf<u32> {
-        let fits = |member: &u32| self.is_visible(*member, viewer) && self.fits(*member, filter);
+        let eye = self.eye(viewer);
+        let fits = |member: &u32| self.sees(eye, *member) && self.fits(*member, filter, eye);
         let counted_at_once = *filter == MemberFilter::Everyone && viewer == Viewer::Owner;
         if let Some(mut few) = self.candidates(filter) {
             few.retain(fits);
@@ -36,7 +38,7 @@ impl Site {
         let more = rest.next().is_some();
         drop(rest);
         let next = items.last().filter(|_| more).map(|last| self.cursor_at(*last, order));
-        PageOf { items, total, next }
+        PageOf { items, total, hidden: 0, next }
     }
 
     /// The few members that an indexed condition leaves; `None` where all must be looked at.
@@ -58,6 +60,10 @@ impl Site {
                 let prefix = prefix.to_lowercase();
                 Some(self.directory.with_nickname_prefix(&prefix).collect())
             }
+            MemberFilter::Slugs(slugs) => {
+                let each = slugs.iter().map(|slug| self.directory.find_slug(text_hash(slug)));
+                Some(each.flatten().collect())
+            }
             MemberFilter::All(filters) => filters.iter().find_map(|one| self.candidates(one)),
             MemberFilter::Any(filters) => {
                 let each: Option<Vec<Vec<u32>>> =
@@ -76,16 +82,19 @@ impl Site {
         self.directory.with_nickname_prefix(name).take_while(same).collect()
     }
 
-    fn fits(&self, member: u32, filter: &MemberFilter) -> bool {
+    /// Others are not found by what the viewer does not see of them: their e-mail.
+    fn fits(&self, member: u32, filter: &MemberFilter, eye: Eye) -> bool {
         let row = self.directory.row(member);
         match filter {
             MemberFilter::Everyone => true,
-            MemberFilter::All(filters) => filters.iter().all(|one| self.fits(member, one)),
-            MemberFilter::Any(filters) => filters.iter().any(|one| self.fits(member, one)),
-            MemberFilter::Not(one) => !self.fits(member, one),
+            MemberFilter::All(filters) => filters.iter().all(|one| self.fits(member, one, eye)),
+            MemberFilter::Any(filters) => filters.iter().any(|one| self.fits(member, one, eye)),
+            MemberFilter::Not(one) => !self.fits(member, one, eye),
             MemberFilter::Ids(ids) => ids.contains(&self.counters.id(member)),
             MemberFilter::Emails(emails) => {
-                row.email != 0 && emails.iter().any(|email| email_hash(email) == row.email)
+                let is_known = eye == Eye::Whole || eye.own() == Some(member);
+                let same = |email: &String| email_hash(email) == row.email;
+                is_known && row.email != 0 && emails.iter().any(same)
             }
             MemberFilter::Nicknames(names) => {
                 let same = |name: &String| row.nickname.as_deref() == Some(&name.to_lowercase());
@@ -94,6 +103,9 @@ impl Site {
             MemberFilter::NicknamePrefix(prefix) => {
                 let prefix = prefix.to_lowercase();
                 row.nickname.as_deref().is_some_and(|name| name.starts_with(&prefix))
+            }
+            MemberFilter::Slugs(slugs) => {
+                row.slug != 0 && slugs.iter().any(|slug| text_hash(slug) == row.slug)
             }
             MemberFilter::Statuses(statuses) => statuses.contains(&row.status),
             MemberFilter::Privacy(privacy) => privacy.contains(&row.privacy),
@@ -130,7 +142,7 @@ impl Site {
         let end = (start + page.limit).min(total);
         let next = few[start..end].last().filter(|_| end < total);
         let next = next.map(|last| self.cursor_at(*last, order));
-        PageOf { items: few[start..end].to_vec(), total, next }
+        PageOf { items: few[start..end].to_vec(), total, hidden: 0, next }
     }
 
     fn is_beyond(&self, member: u32, order: MemberOrder, cursor: &Cursor) -> bool {

@@ -15,7 +15,9 @@ use super::entries::{Activity, Entries};
 use super::items::Items;
 use super::member_reports::MemberReports;
 use super::operations::Operations;
+use super::settings::Settings;
 use super::standings::Standings;
+use super::ties::Ties;
 
 /// Key of the built-in counter of likes that a member's items received.
 pub const LIKES_RECEIVED: &str = "likes.received";
@@ -42,6 +44,8 @@ pub struct Site {
     pub(super) member_reports: MemberReports,
     pub(super) abouts: Abouts,
     pub(super) standings: Standings,
+    pub(super) ties: Ties,
+    pub(super) settings: Settings,
     pub(super) stamps: Stamps,
     /// Deleted members that may have edges left. Lists and totals go without them.
     pub(super) erasing: BTreeSet<u32>,
@@ -68,6 +72,8 @@ impl Site {
             member_reports: MemberReports::default(),
             abouts: Abouts::default(),
             standings: Standings::default(),
+            ties: Ties::default(),
+            settings: Settings::default(),
             stamps: Stamps::default(),
             erasing: BTreeSet::new(),
             torn: false,

@@ -128,6 +128,7 @@ impl Site {
                 let about = self.about(member);
                 Outcome::About(about.expect("a document that was just written is in memory"))
             }
+            Answering::Setting(step) => Outcome::Setting(step),
             Answering::Endpoint(id) => Outcome::Endpoint(self.endpoints[&id].clone()),
         }
     }

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use crate::domain::command::ItemDetails;
 use crate::domain::event::MemberFacts;
-use crate::domain::profile::{PrivacyStatus, Status};
 use crate::domain::{AboutId, AppId, MemberId, Refusal};
 
-use super::decide::{about_not_found, item_not_found, member_not_found};
+use super::decide::{about_not_found, item_not_found};
 use super::entries::GraphView;
 use super::ordinal_set::OrdinalSet;
 use super::parts::PartKey;
@@ -15,6 +14,7 @@ use super::query::{
     AppCounters, ChannelView, Connection, CounterView, Cursor, ItemView, MemberFilter, MemberOrder,
     Page, PageOf, PageStart, PrivateCounters, Query, View, Viewer,
 };
+use super::sight::Eye;
 use super::site::Site;
 use super::turn::Stop;
 
@@ -47,11 +47,17 @@ impl Site {
                 let found = self.select(filter, *order, page, *viewer);
                 Ok(View::Members(self.with_facts(found)?))
             }
-            Query::Followers { member, page } => self.edges(*member, page, Side::Followers),
-            Query::Following { member, page } => self.edges(*member, page, Side::Following),
-            Query::Connections { member, others } => self.connections(*member, others),
-            Query::Counters { member, private_of } => {
-                let member = self.member(*member)?;
+            Query::Followers { member, page, viewer } => {
+                self.edges(self.visible_member(*member, *viewer)?, page, *viewer, Side::Followers)
+            }
+            Query::Following { member, page, viewer } => {
+                self.edges(self.visible_member(*member, *viewer)?, page, *viewer, Side::Following)
+            }
+            Query::Connections { member, others, viewer } => {
+                self.connections(self.visible_member(*member, *viewer)?, others, *viewer)
+            }
+            Query::Counters { member, private_of, viewer } => {
+                let member = self.visible_member(*member, *viewer)?;
                 Ok(View::Counters(self.counters_of(member, private_of)))
             }
             Query::CountersOfMembers { filter, page, viewer } => {
@@ -69,9 +75,10 @@ impl Site {
                 self.item(ordinal)?;
                 Ok(View::Item(self.item_view(ordinal)))
             }
-            Query::Likers { item, page } => {
+            Query::Likers { item, page, viewer } => {
                 let ordinal = self.items.find(item).ok_or_else(|| item_not_found(item))?;
-                Ok(View::MemberIds(self.ids_of(&self.item(ordinal)?.likers, page)))
+                let eye = self.eye(*viewer);
+                Ok(View::MemberIds(self.ids_of(&self.item(ordinal)?.likers, page, eye)))
             }
             Query::Endpoint { id } => Ok(View::Endpoint(self.endpoint(*id)?.clone())),
             Query::Endpoints { page } => {
@@ -92,6 +99,8 @@ impl Site {
             Query::ReportedMembers { members, page } => {
                 Ok(View::ReportedMembers(self.reported_page(members, page)))
             }
+            Query::Settings(asked) => self.settings_asked(asked),
+            Query::RolesOf { members } => self.roles_view(members.as_deref()),
             Query::Channel { member, viewer } => {
                 let member = self.visible_member(*member, *viewer)?;
                 let last_seq = self.directory.row(member).last_seq;
@@ -111,25 +120,6 @@ impl Site {
         Ok(View::About(self.about(member)?))
     }
 
-    /// The member, where this viewer may see it; else it looks like one that does not exist.
-    fn visible_member(&self, id: MemberId, viewer: Viewer) -> Result<u32, Refusal> {
-        let member = self.member(id)?;
-        if self.is_visible(member, viewer) { Ok(member) } else { Err(member_not_found(id)) }
-    }
-
-    pub(super) fn is_visible(&self, member: u32, viewer: Viewer) -> bool {
-        let row = self.directory.row(member);
-        if row.status == Status::Deleted {
-            return false;
-        }
-        let is_open = row.status == Status::Approved && row.privacy == PrivacyStatus::Public;
-        match viewer {
-            Viewer::Owner => true,
-            Viewer::Member(id) => is_open || self.counters.id(member) == id,
-            Viewer::Visitor => is_open,
-        }
-    }
-
     fn facts(&self, member: u32) -> Result<&Arc<MemberFacts>, Stop> {
         let missing = || Stop::Need(vec![PartKey::Facts(member)]);
         self.entries.facts(member).ok_or_else(missing)
@@ -143,42 +133,44 @@ impl Site {
             return Err(Stop::Need(missing));
         }
         let facts = found.items.iter().filter_map(|member| self.entries.facts(*member).cloned());
-        Ok(PageOf { items: facts.collect(), total: found.total, next: found.next })
+        Ok(PageOf { items: facts.collect(), total: found.total, hidden: 0, next: found.next })
     }
 
-    fn edges(&self, member: MemberId, page: &Page, side: Side) -> Seen {
-        let member = self.member(member)?;
+    fn edges(&self, member: u32, page: &Page, viewer: Viewer, side: Side) -> Seen {
         let empty = OrdinalSet::default();
         let set = match (self.graph(member)?, side) {
             (GraphView::Empty, Side::Followers | Side::Following) => &empty,
             (GraphView::Whole(graph), Side::Followers) => &graph.followers,
             (GraphView::Whole(graph), Side::Following) => &graph.following,
         };
-        Ok(View::MemberIds(self.ids_of(set, page)))
+        Ok(View::MemberIds(self.ids_of(set, page, self.eye(viewer))))
     }
 
-    fn ids_of(&self, set: &OrdinalSet, page: &Page) -> PageOf<MemberId> {
-        let is_in = |member: &u32| self.directory.is_listed(*member);
+    fn ids_of(&self, set: &OrdinalSet, page: &Page, eye: Eye) -> PageOf<MemberId> {
+        let is_in = |member: &u32| self.directory.is_listed(*member) && self.sees(eye, *member);
         let rest: Box<dyn Iterator<Item = u32> + '_> = match &page.start {
             PageStart::Offset(offset) => Box::new(set.iter().filter(is_in).skip(*offset)),
             PageStart::After(Cursor::Ordinal(after) | Cursor::Nickname(_, after)) => {
                 Box::new(set.iter_after(Some(*after)).filter(is_in))
             }
         };
-        cut(page.limit, self.listed_len(set), rest).map(|member| self.counters.id(member))
+        let found = cut(page.limit, self.listed_len(set), rest);
+        let found = found.map(|member| self.counters.id(member));
+        PageOf { hidden: self.hidden_len(eye, set), ..found }
     }
 
     /// How many of a set lists show: neither who is not approved nor whose edges are ending.
-    fn listed_len(&self, set: &OrdinalSet) -> usize {
+    pub(super) fn listed_len(&self, set: &OrdinalSet) -> usize {
         let ending = self.erasing.iter().filter(|member| set.contains(**member)).count();
         set.len() - ending - set.common_len(self.directory.unlisted())
     }
 
-    fn connections(&self, member: MemberId, others: &[MemberId]) -> Seen {
-        let graph = self.graph(self.member(member)?)?;
+    fn connections(&self, member: u32, others: &[MemberId], viewer: Viewer) -> Seen {
+        let (graph, eye) = (self.graph(member)?, self.eye(viewer));
         let connected = others.iter().map(|id| {
             let other = self.directory.find(*id, &self.counters);
-            let other = other.filter(|other| self.directory.is_listed(*other));
+            let is_in = |other: &u32| self.directory.is_listed(*other) && self.sees(eye, *other);
+            let other = other.filter(is_in);
             Connection {
                 connected_member: *id,
                 followed_by_member: other.is_some_and(|other| graph.follows(other)),
@@ -246,7 +238,7 @@ impl Site {
             items.extend(counters.into_iter().skip(skip).take(room));
             last = Some(member);
         }
-        PageOf { items, total, next }
+        PageOf { items, total, hidden: 0, next }
     }
 
     /// How many apps keep public counters of a member.
@@ -291,7 +283,7 @@ enum Side {
 impl<T> PageOf<T> {
     pub(super) fn map<U>(self, change: impl FnMut(T) -> U) -> PageOf<U> {
         let items = self.items.into_iter().map(change).collect();
-        PageOf { items, total: self.total, next: self.next }
+        PageOf { items, total: self.total, hidden: self.hidden, next: self.next }
     }
 }
 
@@ -316,5 +308,5 @@ pub(super) fn cut(
     let items: Vec<u32> = rest.by_ref().take(limit).collect();
     let more = rest.next().is_some();
     let next = items.last().filter(|_| more).map(|last| Cursor::Ordinal(*last));
-    PageOf { items, total, next }
+    PageOf { items, total, hidden: 0, next }
 }

@@ -77,6 +77,9 @@ fn is_public(event: &Event) -> bool {
         | Event::EndpointReplay { .. }
         | Event::MemberDeleted { .. }
         | Event::Moderated { .. }
+        | Event::Tie { .. }
+        | Event::Setting { .. }
+        | Event::Community { .. }
         | Event::Reported { .. } => false,
     }
 }
@@ -92,6 +95,7 @@ fn is_plumbing(event: &Event) -> bool {
         | Event::EndpointEnabled { .. }
         | Event::EndpointReported { .. }
         | Event::EndpointReplay { .. }
+        | Event::Setting { .. }
         | Event::Reported { .. } => true,
         Event::MemberCreated { .. }
         | Event::MemberUpdated { .. }
@@ -109,6 +113,8 @@ fn is_plumbing(event: &Event) -> bool {
         | Event::BadgeUnassigned { .. }
         | Event::MemberDeleted { .. }
         | Event::Moderated { .. }
+        | Event::Tie { .. }
+        | Event::Community { .. }
         | Event::About { .. } => false,
     }
 }

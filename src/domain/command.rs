@@ -14,6 +14,8 @@ use super::id::{AboutId, AppId, AssignmentId, BadgeId, EndpointId, MemberId, OpI
 use super::moderation::{Act, Terms};
 use super::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
 use super::report::NewReport;
+use super::settings::SettingWish;
+use super::ties::TieWish;
 
 /// Anything a member authored in some app.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -36,6 +38,12 @@ pub struct NewMember {
     pub created_at: Option<super::Timestamp>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommunityAct {
+    Join,
+    Leave,
+}
+
 /// A profile edit: `None` leaves a field as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProfilePatch {
@@ -52,6 +60,7 @@ pub struct ProfilePatch {
     pub company: Option<Option<String>>,
     pub job_title: Option<Option<String>>,
     pub custom_fields: Option<Vec<super::profile::CustomField>>,
+    pub slug: Option<String>,
     pub privacy: Option<PrivacyStatus>,
 }
 
@@ -249,6 +258,17 @@ pub enum Command {
         act: Act,
         terms: Terms,
     },
+    /// Whether a member is part of the community: seen by others, or not.
+    Community {
+        member: MemberId,
+        act: CommunityAct,
+    },
+    Setting(Box<SettingWish>),
+    /// What is to bind a member, or not any more.
+    Tie {
+        member: MemberId,
+        wish: TieWish,
+    },
 }
 
 impl Command {
@@ -291,6 +311,10 @@ impl Command {
             Command::UpdateAbout { .. } => "update_about",
             Command::DeleteAbout { .. } => "delete_about",
             Command::Moderate { .. } => "moderate",
+            Command::Community { act: CommunityAct::Join, .. } => "join_community",
+            Command::Community { act: CommunityAct::Leave, .. } => "leave_community",
+            Command::Setting(wish) => wish.kind(),
+            Command::Tie { wish, .. } => wish.kind(),
         }
     }
 
@@ -302,6 +326,8 @@ impl Command {
             | Command::AssignBadge { member, .. }
             | Command::DeleteMember { member, .. }
             | Command::Moderate { member, .. }
+            | Command::Tie { member, .. }
+            | Command::Community { member, .. }
             | Command::CreateAbout { member, .. } => Some(*member),
             Command::UpdateAbout { by, .. } | Command::DeleteAbout { by, .. } => *by,
             Command::Follow { follower, .. } | Command::Unfollow { follower, .. } => {
@@ -332,7 +358,8 @@ impl Command {
             | Command::FinishReplay { .. }
             | Command::ReportMember(_)
             | Command::DeleteReports { .. }
-            | Command::ReviewReports { .. } => None,
+            | Command::ReviewReports { .. }
+            | Command::Setting(_) => None,
         }
     }
 }

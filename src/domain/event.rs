@@ -14,6 +14,8 @@ use super::id::{AppId, AssignmentId, BadgeId, EndpointId, ItemOrdinal, MemberId,
 use super::moderation::Ruling;
 use super::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
 use super::report::ReportStep;
+use super::settings::SettingStep;
+use super::ties::TieStep;
 
 /// Why a badge is held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +52,25 @@ pub struct MemberFacts {
     pub updated_at: Timestamp,
     pub revision: u64,
     pub profile: Arc<Profile>,
+}
+
+/// What became of a member's part in the community. The member's facts were told before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CommunityStep {
+    PrivacyChanged { privacy: PrivacyStatus },
+    Joined,
+    Left,
+}
+
+impl CommunityStep {
+    /// The dotted public name of the event.
+    pub fn type_name(self) -> &'static str {
+        match self {
+            CommunityStep::PrivacyChanged { .. } => "member.privacy_changed",
+            CommunityStep::Joined => "member.community_joined",
+            CommunityStep::Left => "member.community_left",
+        }
+    }
 }
 
 /// One changed field with what it was; values are JSON text.
@@ -174,6 +195,17 @@ pub enum Event {
     Moderated {
         ruling: Arc<Ruling>,
     },
+    /// For the owner: on no member's channel.
+    Setting {
+        step: SettingStep,
+    },
+    Tie {
+        step: TieStep,
+    },
+    Community {
+        member: MemberId,
+        step: CommunityStep,
+    },
 }
 
 impl Event {
@@ -204,6 +236,9 @@ impl Event {
             Event::Reported { step } => step.type_name(),
             Event::About { step } => step.type_name(),
             Event::Moderated { ruling } => ruling.type_name(),
+            Event::Setting { step } => step.type_name(),
+            Event::Tie { step } => step.type_name(),
+            Event::Community { step, .. } => step.type_name(),
             Event::EndpointReported { report, .. } => report.type_name(),
             Event::EndpointReplay { step: ReplayStep::Started(_), .. } => "endpoint.replay_started",
             Event::EndpointReplay { step: ReplayStep::Finished { .. }, .. } => {
@@ -239,9 +274,11 @@ impl Event {
             Event::CounterUpdated { member, .. }
             | Event::BadgeAssigned { member, .. }
             | Event::BadgeUnassigned { member, .. }
-            | Event::MemberDeleted { member, .. } => Some(*member),
+            | Event::MemberDeleted { member, .. }
+            | Event::Community { member, .. } => Some(*member),
             Event::About { step } => Some(step.member()),
             Event::Moderated { ruling } => Some(ruling.facts.id),
+            Event::Tie { step } => Some(step.member()),
             Event::BadgeCreated { .. }
             | Event::BadgeUpdated { .. }
             | Event::BadgeDeleted { .. }
@@ -253,7 +290,8 @@ impl Event {
             | Event::EndpointEnabled { .. }
             | Event::EndpointReported { .. }
             | Event::EndpointReplay { .. }
-            | Event::Reported { .. } => None,
+            | Event::Reported { .. }
+            | Event::Setting { .. } => None,
         }
     }
 

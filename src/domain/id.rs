@@ -27,6 +27,7 @@ pub mod kind {
     pub enum Report {}
     pub enum About {}
     pub enum OauthClient {}
+    pub enum Role {}
 }
 
 pub type SiteId = Id<kind::Site>;
@@ -37,6 +38,7 @@ pub type EndpointId = Id<kind::Endpoint>;
 pub type KeyId = Id<kind::Key>;
 pub type ReportId = Id<kind::Report>;
 pub type AboutId = Id<kind::About>;
+pub type RoleId = Id<kind::Role>;
 /// An application that lets visitors and members in, as OAuth 2.0 calls it.
 pub type ClientId = Id<kind::OauthClient>;
 

@@ -76,6 +76,18 @@ pub const CONNECTIONS_MAX: usize = 100;
 pub const REPORTS_PER_SITE_MAX: usize = 10_000;
 pub const REPORTS_PER_MEMBER_MAX: usize = 1_000;
 pub const REPORTS_PER_REPORTER_MAX: usize = 100;
+
+pub const SLUG_BYTES_MAX: usize = 255;
+/// How long a slug that was given up is nobody else's, and how many of them a member may hold back.
+pub const SLUG_RESERVED_MS: i64 = 30 * 86_400_000;
+pub const SLUGS_RESERVED_PER_MEMBER_MAX: usize = 5;
+
+pub const ROLES_PER_SITE_MAX: usize = 100;
+pub const ROLES_PER_MEMBER_MAX: usize = 20;
+pub const ROLE_KEY_BYTES_MAX: usize = 100;
+pub const ROLE_TITLE_BYTES_MAX: usize = 200;
+/// Members whose roles one question may ask for, and as many are answered.
+pub const ROLES_ASKED_MEMBERS_MAX: usize = 1_000;
 pub const REPORT_DESCRIPTION_BYTES_MAX: usize = 1_000;
 /// JSON text of what a member tells about itself.
 pub const ABOUT_CONTENT_BYTES_MAX: usize = 64 * 1_024;

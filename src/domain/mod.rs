@@ -12,6 +12,8 @@ pub mod moderation;
 pub mod profile;
 pub mod refusal;
 pub mod report;
+pub mod settings;
+pub mod ties;
 pub mod time;
 
 pub use batch::{Change, Commit, Touch, WrittenRecord};
@@ -19,7 +21,7 @@ pub use command::{Command, ItemKey};
 pub use event::{Event, Record};
 pub use id::{
     AboutId, AppId, AssignmentId, BadgeId, ClientId, EndpointId, ItemOrdinal, KeyId, MemberId,
-    MemberOrdinal, OpId, ReportId, SiteId,
+    MemberOrdinal, OpId, ReportId, RoleId, SiteId,
 };
 pub use refusal::{Refusal, Violation};
 pub use time::Timestamp;

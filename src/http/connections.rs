@@ -23,7 +23,8 @@ async fn of(call: &Call, member: MemberId) -> Result<Reply, Problem> {
     let root = Node::root(&body);
     let others = faults.ids(&root.child("connectedMemberIds"), CONNECTIONS_MAX);
     faults.done()?;
-    let answer = call.ask(Query::Connections { member, others }).await?;
+    let viewer = call.viewer()?;
+    let answer = call.ask(Query::Connections { member, others, viewer }).await?;
     let View::Connections(connections) = answer.value else { return unexpected() };
     let connected: Vec<Value> = connections.iter().map(shape).collect();
     Reply::json(answer.seq, &json!({"connectedMembers": connected}))

@@ -6,7 +6,6 @@ use super::call::{Call, Reply, unexpected};
 use super::error::Problem;
 use super::fields::{Faults, Node};
 use super::filter::{self, Vocabulary};
-use super::members::ensure_visible;
 use super::page::Window;
 use super::shape_counter::{ActivityCounter, key, parse_increment};
 use crate::actors::handle::{Answer, Role};
@@ -40,9 +39,8 @@ pub async fn put(call: Call) -> Result<Reply, Problem> {
 
 pub async fn get(call: Call) -> Result<Reply, Problem> {
     let member = call.member_id()?;
-    ensure_visible(&call, member).await?;
-    let private_of = private_counters(&call, member)?;
-    let answer = call.ask(Query::Counters { member, private_of }).await?;
+    let (viewer, private_of) = (call.viewer()?, private_counters(&call, member)?);
+    let answer = call.ask(Query::Counters { member, private_of, viewer }).await?;
     let View::Counters(counters) = answer.value else { return unexpected() };
     let shown: Vec<ActivityCounter<'_>> =
         counters.iter().map(|counters| ActivityCounter::new(counters, answer.seq)).collect();

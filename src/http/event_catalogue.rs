@@ -34,6 +34,9 @@ const ASSIGNMENT: &str =
 /// The document goes to the member itself and to keys.
 const ABOUT: &str = "memberAbout: EventAbout";
 const MODERATED: &str = "member: Member, moderation: Moderation";
+const COMMUNITY: &str = "memberId: uuid, privacyStatus: Privacy";
+const ROLE: &str = "role: MemberRoleDefinition";
+const HELD_ROLE: &str = "memberId: uuid, role: MemberRole";
 const REPORTED: &str = "reportedMemberId: uuid";
 const ENDPOINT: &str = "endpoint: EventEndpoint";
 const ENDPOINT_ID: &str = "endpointId: uuid";
@@ -54,6 +57,24 @@ pub const TYPES: &[EventType] = &[
     of("member.muted", "a member is muted, or under other terms than before", MODERATED),
     of("member.unmuted", "a member is muted no more", MODERATED),
     of("member.disconnected", "a member is out for good", MODERATED),
+    of("member.privacy_changed", "a member is public or private from now on", COMMUNITY),
+    of("member.community_joined", "a member shows itself to others", COMMUNITY),
+    of("member.community_left", "a member shows itself to nobody any more", COMMUNITY),
+    of("member.role_assigned", "a member holds a role", HELD_ROLE),
+    of("member.role_unassigned", "a member holds a role no more", HELD_ROLE),
+    of(
+        "default_privacy.updated",
+        "new members begin otherwise than before",
+        "defaultPrivacy: DefaultPrivacy",
+    ),
+    of(
+        "privacy_settings.updated",
+        "who sees public members, and who may be one, is another than before",
+        "memberPrivacySettings: MemberPrivacySettings",
+    ),
+    of("role.created", "there is a role", ROLE),
+    of("role.updated", "a role changed", ROLE),
+    of("role.deleted", "a role is gone, and nobody holds it any more", ROLE),
     of("follow.created", "a member follows another", FOLLOW),
     of("follow.deleted", "a member follows another no more", FOLLOW),
     of("item.created", "an app told of something that a member authored", "item: EventItem"),

@@ -6,7 +6,9 @@ use super::fields::{Faults, Node};
 use super::filter_grammar::{self, Language};
 use super::names::{PRIVACY_NAMES, STATUS_NAMES};
 use crate::core::query::{MemberFilter, MemberOrder};
-use crate::domain::limits::{EMAIL_BYTES_MAX, FILTER_VALUES_MAX, NICKNAME_BYTES_MAX};
+use crate::domain::limits::{
+    EMAIL_BYTES_MAX, FILTER_VALUES_MAX, NICKNAME_BYTES_MAX, SLUG_BYTES_MAX,
+};
 
 /// What a filter may speak of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,7 @@ pub enum Field {
     Id,
     LoginEmail,
     Nickname,
+    Slug,
     Status,
     Privacy,
 }
@@ -39,6 +42,7 @@ impl Language for Vocabulary {
             (Vocabulary::Members, "id" | "_id") => Some(Field::Id),
             (Vocabulary::Members, "loginEmail") => Some(Field::LoginEmail),
             (Vocabulary::Members, "profile.nickname") => Some(Field::Nickname),
+            (Vocabulary::Members, "profile.slug") => Some(Field::Slug),
             (Vocabulary::Members, "status") => Some(Field::Status),
             (Vocabulary::Members, "privacyStatus") => Some(Field::Privacy),
             (Vocabulary::MemberIdOnly, "memberId") => Some(Field::Id),
@@ -48,7 +52,9 @@ impl Language for Vocabulary {
 
     fn field_names(&self) -> &'static str {
         match self {
-            Vocabulary::Members => "id, loginEmail, profile.nickname, status, privacyStatus",
+            Vocabulary::Members => {
+                "id, loginEmail, profile.nickname, profile.slug, status, privacyStatus"
+            }
             Vocabulary::MemberIdOnly => "memberId",
         }
     }
@@ -122,6 +128,9 @@ fn one_of(faults: &mut Faults, node: &Node<'_>, field: Field, values: &[Value]) 
         Field::Nickname => MemberFilter::Nicknames(each(faults, node, values, |faults, node| {
             faults.text(node, NICKNAME_BYTES_MAX).map(str::to_owned)
         })),
+        Field::Slug => MemberFilter::Slugs(each(faults, node, values, |faults, node| {
+            faults.text(node, SLUG_BYTES_MAX).map(str::to_owned)
+        })),
         Field::Status => MemberFilter::Statuses(each(faults, node, values, |faults, node| {
             faults.choice(node, STATUS_NAMES)
         })),
@@ -148,7 +157,7 @@ fn each<T>(
 fn is_always_there(field: Field) -> bool {
     match field {
         Field::Id | Field::Status | Field::Privacy => true,
-        Field::LoginEmail | Field::Nickname => false,
+        Field::LoginEmail | Field::Nickname | Field::Slug => false,
     }
 }
 

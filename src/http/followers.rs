@@ -5,9 +5,8 @@ use serde_json::json;
 use super::call::{Call, Reply, unexpected};
 use super::error::Problem;
 use super::fields::{Faults, Node};
-use super::members::ensure_visible;
 use super::page::Window;
-use crate::core::query::{Page, Query, View};
+use crate::core::query::{Page, Query, View, Viewer};
 use crate::domain::{Command, MemberId};
 
 pub async fn follow(call: Call) -> Result<Reply, Problem> {
@@ -45,10 +44,10 @@ enum Direction {
 }
 
 impl Direction {
-    fn query(self, member: MemberId, page: Page) -> Query {
+    fn query(self, member: MemberId, page: Page, viewer: Viewer) -> Query {
         match self {
-            Direction::Followers => Query::Followers { member, page },
-            Direction::Following => Query::Following { member, page },
+            Direction::Followers => Query::Followers { member, page, viewer },
+            Direction::Following => Query::Following { member, page, viewer },
         }
     }
 
@@ -67,9 +66,9 @@ async fn list(call: &Call, member: MemberId, direction: Direction) -> Result<Rep
     faults.done()?;
     let list = call.list(direction.list_name(member))?;
     let bound = window.bind(&list, String::new())?;
-    ensure_visible(call, member).await?;
-    let answer = call.ask(direction.query(member, bound.page.clone())).await?;
+    let query = direction.query(member, bound.page.clone(), call.viewer()?);
+    let answer = call.ask(query).await?;
     let View::MemberIds(page) = answer.value else { return unexpected() };
-    let metadata = bound.metadata(&page, &list);
+    let metadata = bound.metadata_of_people(&page, &list);
     Reply::json(answer.seq, &json!({"memberIds": page.items, "pagingMetadata": metadata}))
 }

@@ -29,9 +29,10 @@ pub async fn list(call: Call) -> Result<Reply, Problem> {
     faults.done()?;
     let list = call.list(format!("likes/{}/{}", item.app, item.item))?;
     let bound = window.bind(&list, String::new())?;
-    let answer = call.ask(Query::Likers { item, page: bound.page.clone() }).await?;
+    let (page, viewer) = (bound.page.clone(), call.viewer()?);
+    let answer = call.ask(Query::Likers { item, page, viewer }).await?;
     let View::MemberIds(page) = answer.value else { return unexpected() };
-    let metadata = bound.metadata(&page, &list);
+    let metadata = bound.metadata_of_people(&page, &list);
     let body = json!({"total": page.total, "memberIds": page.items, "pagingMetadata": metadata});
     Reply::with_seq(answer.seq, body)
 }

@@ -100,6 +100,8 @@ impl MemberReader<'_> {
             company: self.edit(&contact.child("company"), PROFILE_TEXT_BYTES_MAX),
             job_title: self.edit(&contact.child("jobTitle"), PROFILE_TEXT_BYTES_MAX),
             custom_fields: filled_list(self.custom_fields(&contact.child("customFields"))),
+            // By routes of its own.
+            slug: None,
             privacy: self.faults.choice(&member.child("privacyStatus"), PRIVACY_NAMES),
         }
     }

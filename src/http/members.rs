@@ -182,14 +182,3 @@ pub(super) fn changed(answer: Answer<Outcome>) -> Result<Reply, Problem> {
 fn whole(seq: u64, facts: Arc<MemberFacts>) -> Result<Reply, Problem> {
     Reply::json(seq, &json!({"member": member_json(&facts, Fieldset::Full)}))
 }
-
-/// A member who may not see another gets the answer that an unknown id gets.
-pub async fn ensure_visible(call: &Call, member: MemberId) -> Result<(), Problem> {
-    match call.viewer()? {
-        Viewer::Owner => Ok(()),
-        Viewer::Member(viewer) if viewer == member => Ok(()),
-        viewer @ (Viewer::Member(_) | Viewer::Visitor) => {
-            call.ask(Query::Member { id: member, viewer }).await.map(|_| ())
-        }
-    }
-}

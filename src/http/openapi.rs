@@ -9,6 +9,7 @@ use super::openapi_badges;
 use super::openapi_identity;
 use super::openapi_operations::{self, Described};
 use super::openapi_schemas;
+use super::openapi_settings;
 use super::router::is_parameter;
 use super::routes::{Row, table};
 use crate::domain::limits;
@@ -71,7 +72,8 @@ fn operation(row: &Row) -> Value {
 
 fn operations() -> impl Iterator<Item = &'static Described> {
     let identity = openapi_identity::OPERATIONS.iter();
-    openapi_operations::OPERATIONS.iter().chain(openapi_badges::OPERATIONS).chain(identity)
+    let others = openapi_settings::OPERATIONS.iter().chain(identity);
+    openapi_operations::OPERATIONS.iter().chain(openapi_badges::OPERATIONS).chain(others)
 }
 
 fn description(row: &Row) -> String {
@@ -86,8 +88,11 @@ fn parameters(row: &Row, described: Option<&Described>) -> Vec<Value> {
     let mut parameters = Vec::new();
     for name in row.path.split('/').filter(|segment| is_parameter(segment)) {
         let name = name.trim_matches(['{', '}']);
-        let kind =
-            if matches!(name, "appId" | "itemId" | "file" | "name") { "string" } else { "uuid" };
+        let kind = if matches!(name, "appId" | "itemId" | "file" | "name" | "roleKey" | "key") {
+            "string"
+        } else {
+            "uuid"
+        };
         let schema = openapi_schemas::schema(kind);
         parameters.push(json!({"name": name, "in": "path", "required": true, "schema": schema}));
     }

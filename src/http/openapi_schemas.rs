@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::openapi_identity;
+use super::openapi_settings;
 use crate::domain::limits;
 
 const COMPONENTS: &[(&str, &str)] = &[
@@ -62,7 +63,7 @@ const COMPONENTS: &[(&str, &str)] = &[
     (
         "PagingMetadata",
         "count: integer, offset?: integer, total: integer, tooManyToCount: boolean, \
-         cursors: Cursors, hasNext: boolean",
+         cursors: Cursors, hasNext: boolean, visible?: integer, hidden?: integer",
     ),
     ("Cursors", "next?: cursor"),
     ("Connection", "connectedMemberId: uuid, followedByMember: boolean, followingMember: boolean"),
@@ -256,7 +257,7 @@ pub fn inlined(schema: Value) -> Value {
 
 /// All components, by name.
 fn components() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    COMPONENTS.iter().chain(openapi_identity::COMPONENTS)
+    COMPONENTS.iter().chain(openapi_identity::COMPONENTS).chain(openapi_settings::COMPONENTS)
 }
 
 pub fn all() -> Value {
@@ -329,6 +330,9 @@ fn scalar(kind: &str) -> Value {
         "badgeTitle" => text(limits::BADGE_TITLE_CHARS_MAX),
         "reportText" => text(limits::REPORT_DESCRIPTION_BYTES_MAX),
         "moderationReason" => text(limits::MODERATION_REASON_BYTES_MAX),
+        "slug" => text(limits::SLUG_BYTES_MAX),
+        "roleKey" => text(limits::ROLE_KEY_BYTES_MAX),
+        "roleTitle" => text(limits::ROLE_TITLE_BYTES_MAX),
         "moderatorName" => text(limits::MODERATOR_BYTES_MAX),
         "badgeDescription" => text(limits::BADGE_DESCRIPTION_CHARS_MAX),
         "counterKey" => text(limits::COUNTER_KEY_BYTES_MAX),

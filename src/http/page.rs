@@ -85,6 +85,14 @@ impl Bound {
         }
         metadata
     }
+
+    /// The same of a list of members in which the viewer may not see all.
+    pub fn metadata_of_people<T>(&self, page: &PageOf<T>, binding: &Binding) -> Value {
+        let mut metadata = self.metadata(page, binding);
+        metadata["visible"] = json!(page.total - page.hidden);
+        metadata["hidden"] = json!(page.hidden);
+        metadata
+    }
 }
 
 #[cfg(test)]
@@ -141,7 +149,8 @@ mod tests {
     #[test]
     fn metadata_serves_both_kinds_of_paging() {
         let bound = window(2, Some(4), None).bind(&members(), String::new()).expect("no cursor");
-        let page = PageOf { items: vec![1, 2], total: 9, next: Some(Cursor::Ordinal(6)) };
+        let page =
+            PageOf { items: vec![1, 2], total: 9, hidden: 0, next: Some(Cursor::Ordinal(6)) };
         let metadata = bound.metadata(&page, &members());
         assert_eq!(metadata["count"], 2);
         assert_eq!(metadata["offset"], 4);
@@ -150,7 +159,7 @@ mod tests {
         assert_eq!(metadata["hasNext"], true);
         let next = metadata["cursors"]["next"].as_str().and_then(|text| members().open(text));
         assert_eq!(next.map(|opened| opened.position), Some(Cursor::Ordinal(6)));
-        let last = PageOf { items: vec![1], total: 9, next: None };
+        let last = PageOf { items: vec![1], total: 9, hidden: 0, next: None };
         assert_eq!(bound.metadata(&last, &members())["cursors"], json!({}));
     }
 }

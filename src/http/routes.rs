@@ -10,10 +10,10 @@ use super::access::Access::{
 use super::call::{Answering, Call, Reply};
 use super::error::Problem;
 use super::{
-    abouts, app_keys, assignments, attempts, badges, badges_v3, connections, consumers, counters,
-    endpoints, event_catalogue, events, followers, health, imports, ingest, items, likes,
-    member_deletion, members, moderation, oauth, oauth_clients, redirects, replays, reports,
-    sign_on, sign_on_policy, tokens, ui, verification,
+    abouts, app_keys, assignments, attempts, badges, badges_v3, community, connections, consumers,
+    counters, endpoints, event_catalogue, events, followers, health, imports, ingest, items, likes,
+    member_deletion, members, moderation, oauth, oauth_clients, privacy, redirects, replays,
+    reports, roles, sign_on, sign_on_policy, tokens, ui, verification,
 };
 use crate::domain::limits::{BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX};
 
@@ -32,6 +32,7 @@ pub fn table() -> Vec<Row> {
         ]),
         members_rows(),
         moderation_rows(),
+        setting_rows(),
         report_rows(),
         about_rows(),
         under("/members/v3/followers", Alias::Api, vec![
@@ -128,6 +129,10 @@ fn badge_v3_rows() -> Vec<Row> {
 fn members_rows() -> Vec<Row> {
     under("/members/v1/members", Alias::Api, vec![
         post("", Keys, "createMember", members::create),
+        post("/join-community", Member, "joinCommunity", community::join),
+        post("/leave-community", Member, "leaveCommunity", community::leave),
+        post("/my/slug", Member, "updateMySlug", community::set_my_slug),
+        post("/{id}/slug", KeysOrSelf, "updateMemberSlug", community::set_slug),
         get("", Anyone, "listMembers", members::list),
         post("/query", Anyone, "queryMembers", members::query),
         get("/my", Member, "getMyMember", members::get_my),
@@ -152,6 +157,35 @@ fn moderation_rows() -> Vec<Row> {
         post("/mute", Keys, "muteMember", moderation::mute),
         post("/unmute", Keys, "unmuteMember", moderation::unmute),
     ])
+}
+
+/// What a site decides for all members, and the roles that they hold.
+#[rustfmt::skip]
+fn setting_rows() -> Vec<Row> {
+    let groups = [
+        under("/members/v1/default-privacy-status", Alias::Named("/v1/default-privacy-status"), vec![
+            get("", Keys, "getDefaultPrivacyStatus", privacy::get_default),
+            patch("", Owner, "setDefaultPrivacyStatus", privacy::set_default),
+        ]),
+        under("/members/v1/privacy-settings", Alias::Api, vec![
+            get("", Anyone, "getMemberPrivacySettings", privacy::get_members),
+            post("", Owner, "setMemberPrivacySettings", privacy::set_members),
+        ]),
+        under("/members/v1/roles/definitions", Alias::Api, vec![
+            post("", Owner, "createMemberRoleDefinition", roles::create),
+            get("", Keys, "listMemberRoleDefinitions", roles::list),
+            get("/{roleKey}", Keys, "getMemberRoleDefinition", roles::get),
+            patch("/{key}", Owner, "updateMemberRoleDefinition", roles::update),
+            delete("/{roleKey}", Owner, "deleteMemberRoleDefinition", roles::delete),
+        ]),
+        under("/members/v1/roles/members", Alias::Api, vec![
+            post("/query", Keys, "queryRoles", roles::query),
+            post("/{memberId}", Keys, "assignRole", roles::assign),
+            get("/{memberId}", Keys, "getRoles", roles::get_of_member),
+            delete("/{memberId}", Keys, "unassignRole", roles::unassign),
+        ]),
+    ];
+    groups.into_iter().flatten().collect()
 }
 
 /// The queue of reports about members.

@@ -11,7 +11,7 @@ use super::worker::Worker;
 use crate::actors::handle::{Caller, Role};
 use crate::actors::live::{Authenticated, ChannelFault};
 use crate::core::channel::Channel;
-use crate::core::hub::{Opened, Opening, SessionKey};
+use crate::core::hub::{Opened, Opening, ReadAs, SessionKey};
 use crate::core::query::Viewer;
 use crate::core::recovery::{Barrier, Recovered, Recovery, StreamPosition};
 use crate::core::session::{ChannelAnswer, Output, Proof, Reply, TokenFault};
@@ -147,7 +147,7 @@ fn open(
     let Some(site) = socket.site.borrow().clone() else { return };
     let Some(viewer) = socket.session.borrow().viewer() else { return };
     // The hub holds the channel's records from here on, before the site is asked.
-    site.hub.borrow_mut().subscribe(socket.key, channel, audience);
+    site.hub.borrow_mut().subscribe(socket.key, channel, ReadAs { viewer, audience });
     let (worker, key, waiting) = (Rc::clone(worker), socket.key, Rc::clone(socket));
     let wish = Wish { channel, audience, viewer, recover };
     actix_rt::spawn(async move {

@@ -9,8 +9,8 @@ use thiserror::Error;
 use super::Key;
 use crate::core::checkpoint::SlotIndex;
 use crate::core::parts::{
-    Catalogue, CatalogueBeforeReports, MemberBlock, MemberBlockBeforeAbouts,
-    MemberBlockBeforeStandings, Part, PartKey,
+    Catalogue, CatalogueBeforeReports, CatalogueBeforeSettings, MemberBlock,
+    MemberBlockBeforeAbouts, MemberBlockBeforeStandings, MemberBlockBeforeTies, Part, PartKey,
 };
 use crate::journal::codec::{self, CodecError};
 
@@ -75,27 +75,55 @@ pub fn split(bytes: &[u8]) -> Result<(u64, &[u8]), ValueError> {
 
 /// The catalogue, of this version or of one before.
 pub fn read_catalogue(bytes: &[u8]) -> Result<Catalogue, ValueError> {
-    grown::<_, CatalogueBeforeReports>(bytes)
+    first_of(
+        bytes,
+        &[
+            decoded::<Catalogue, Catalogue>,
+            decoded::<CatalogueBeforeSettings, Catalogue>,
+            |bytes| {
+                let before = codec::decode::<CatalogueBeforeReports>(bytes)?;
+                Ok(CatalogueBeforeSettings::from(before).into())
+            },
+        ],
+    )
 }
 
 /// A block of members, of this version or of one before.
 pub fn read_member_block(bytes: &[u8]) -> Result<MemberBlock, ValueError> {
-    let before = || grown::<MemberBlockBeforeStandings, MemberBlockBeforeAbouts>(bytes);
-    codec::decode(bytes).or_else(|error| match before() {
-        Ok(older) => Ok(older.into()),
-        Err(_) => Err(error.into()),
-    })
+    first_of(
+        bytes,
+        &[
+            decoded::<MemberBlock, MemberBlock>,
+            decoded::<MemberBlockBeforeTies, MemberBlock>,
+            |bytes| {
+                let before = codec::decode::<MemberBlockBeforeStandings>(bytes)?;
+                Ok(MemberBlockBeforeTies::from(before).into())
+            },
+            |bytes| {
+                let before = codec::decode::<MemberBlockBeforeAbouts>(bytes)?;
+                let before = MemberBlockBeforeStandings::from(before);
+                Ok(MemberBlockBeforeTies::from(before).into())
+            },
+        ],
+    )
 }
 
-/// Values whose last field came later. What is neither is told as what it should be.
-fn grown<T, Older>(bytes: &[u8]) -> Result<T, ValueError>
+type Reading<T> = fn(&[u8]) -> Result<T, CodecError>;
+
+fn decoded<Stored, T>(bytes: &[u8]) -> Result<T, CodecError>
 where
-    T: DeserializeOwned + From<Older>,
-    Older: DeserializeOwned,
+    Stored: DeserializeOwned,
+    T: From<Stored>,
 {
-    codec::decode(bytes).or_else(|error| match codec::decode::<Older>(bytes) {
-        Ok(older) => Ok(older.into()),
-        Err(_) => Err(error.into()),
+    Ok(codec::decode::<Stored>(bytes)?.into())
+}
+
+/// Values that grew at their end, the newest form first. What is none of them is told as what it
+/// should be.
+fn first_of<T>(bytes: &[u8], readings: &[Reading<T>]) -> Result<T, ValueError> {
+    let (newest, older) = readings.split_first().expect("a value has a form");
+    newest(bytes).or_else(|error| {
+        older.iter().find_map(|reading| reading(bytes).ok()).ok_or(ValueError::Codec(error))
     })
 }
 
@@ -116,21 +144,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_block_from_before_terms_or_abouts_is_read_and_a_torn_one_is_not() {
+    fn a_block_from_before_ties_terms_or_abouts_is_read_and_a_torn_one_is_not() {
         let oldest = MemberBlockBeforeAbouts { stamp: 7, changed: 3, ..Default::default() };
         let older = MemberBlockBeforeStandings::from(oldest.clone());
-        let expected = MemberBlock::from(older.clone());
-        for bytes in [codec::encode(&oldest), codec::encode(&older), codec::encode(&expected)] {
+        let old = MemberBlockBeforeTies::from(older.clone());
+        let expected = MemberBlock::from(old.clone());
+        let before = [codec::encode(&oldest), codec::encode(&older), codec::encode(&old)];
+        for bytes in before.into_iter().chain([codec::encode(&expected)]) {
             assert_eq!(read_member_block(&bytes).expect("a block"), expected);
             assert!(read_member_block(&[&bytes[..], &[1]].concat()).is_err());
         }
     }
 
     #[test]
-    fn a_catalogue_from_before_reports_is_read_and_a_torn_one_is_not() {
-        let older = CatalogueBeforeReports { commit: 7, members: 3, ..Default::default() };
-        let bytes = codec::encode(&older);
-        assert_eq!(read_catalogue(&bytes).expect("an older one"), Catalogue::from(older));
+    fn a_catalogue_from_before_settings_or_reports_is_read_and_a_torn_one_is_not() {
+        let oldest = CatalogueBeforeReports { commit: 7, members: 3, ..Default::default() };
+        let older = CatalogueBeforeSettings::from(oldest.clone());
+        for bytes in [codec::encode(&oldest), codec::encode(&older)] {
+            let read = read_catalogue(&bytes).expect("an older one");
+            assert_eq!(read, Catalogue::from(older.clone()));
+        }
         let catalogue = Catalogue { commit: 8, ..Catalogue::default() };
         let bytes = codec::encode(&catalogue);
         assert_eq!(read_catalogue(&bytes).expect("one of today"), catalogue);

@@ -291,6 +291,9 @@ impl EndpointChange<'_> {
             | Event::BadgeUnassigned { .. }
             | Event::MemberDeleted { .. }
             | Event::Moderated { .. }
+            | Event::Setting { .. }
+            | Event::Tie { .. }
+            | Event::Community { .. }
             | Event::Reported { .. }
             | Event::About { .. }
             | Event::EndpointReported { .. } => None,

@@ -55,7 +55,7 @@ impl<D: Serialize> CloudEvent<D> {
 pub fn cloud_event_json(record: &Record, source: EventSource) -> Option<Bytes> {
     let subject = record.event.member();
     let (id, event_type) = (event_id(source, record.seq), record.event.type_name());
-    let data = data_for_keys(&record.event)?;
+    let data = data_for_keys(source.site, &record.event)?;
     let event = CloudEvent {
         subject,
         membersequence: subject.map(|_| record.member_seq.to_string()),

@@ -67,6 +67,9 @@ pub fn endpoint_data(event: &Event) -> Option<EndpointData<'_>> {
         | Event::BadgeUnassigned { .. }
         | Event::MemberDeleted { .. }
         | Event::Moderated { .. }
+        | Event::Setting { .. }
+        | Event::Tie { .. }
+        | Event::Community { .. }
         | Event::Reported { .. }
         | Event::About { .. } => None,
     }

@@ -14,6 +14,9 @@ use super::endpoint_event::{EndpointData, endpoint_data};
 use super::member::{Fieldset, MemberBody, member_json};
 use super::moderation::{Moderator, RulingData, ruling_data};
 use super::report::{ReportData, report_data};
+use super::settings::{
+    CommunityData, SettingData, TieData, community_data, setting_data, tie_data,
+};
 use super::time::WireTime;
 pub use crate::core::visibility::Audience;
 use crate::core::visibility::sees;
@@ -53,7 +56,7 @@ pub fn event_json(
     incarnation: u128,
     audience: Audience,
 ) -> Option<Bytes> {
-    encode(record, EventSource { site, incarnation }, Gaze { audience, about: None })
+    encode(record, EventSource { site, incarnation }, Gaze { site, audience, about: None })
 }
 
 /// As [`event_json`], for readers of a member's channel: they may see that member, so it is named.
@@ -63,7 +66,7 @@ pub fn channel_event_json(
     audience: Audience,
     about: Option<MemberId>,
 ) -> Option<Bytes> {
-    encode(record, source, Gaze { audience, about })
+    encode(record, source, Gaze { site: source.site, audience, about })
 }
 
 fn encode(record: &Record, source: EventSource, gaze: Gaze) -> Option<Bytes> {
@@ -114,6 +117,9 @@ pub(super) enum Data<'a> {
     Report(ReportData<'a>),
     About(AboutData),
     Moderated(Box<RulingData<'a>>),
+    Setting(SettingData<'a>),
+    Tie(TieData<'a>),
+    Community(CommunityData),
 }
 
 #[derive(Serialize)]
@@ -233,6 +239,7 @@ enum ReasonBody<'a> {
 /// Who looks, and at whose channel.
 #[derive(Clone, Copy)]
 struct Gaze {
+    site: SiteId,
     audience: Audience,
     about: Option<MemberId>,
 }
@@ -264,8 +271,8 @@ impl Gaze {
 }
 
 /// All that an event says, for keys.
-pub(super) fn data_for_keys(event: &Event) -> Option<Data<'_>> {
-    data(event, Gaze { audience: Audience::App, about: None })
+pub(super) fn data_for_keys(site: SiteId, event: &Event) -> Option<Data<'_>> {
+    data(event, Gaze { site, audience: Audience::App, about: None })
 }
 
 fn data(event: &Event, gaze: Gaze) -> Option<Data<'_>> {
@@ -282,6 +289,9 @@ fn data(event: &Event, gaze: Gaze) -> Option<Data<'_>> {
         Event::Reported { step } => Data::Report(report_data(step)),
         Event::About { step } => Data::About(about_data(step, gaze.is_close())),
         Event::Moderated { ruling } => moderated(ruling, gaze),
+        Event::Setting { step } => Data::Setting(setting_data(gaze.site, step)),
+        Event::Tie { step } => Data::Tie(tie_data(step)),
+        Event::Community { member, step } => Data::Community(community_data(*member, *step)),
         Event::FollowCreated { follower, followed }
         | Event::FollowDeleted { follower, followed } => Data::Follow(FollowData {
             member_id: gaze.name(*follower),

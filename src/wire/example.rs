@@ -8,15 +8,19 @@ use crate::domain::batch::Touches;
 use crate::domain::command::{ItemDetails, ItemKey};
 use crate::domain::endpoint::{EndpointReport, EndpointSettings, ReplayJob, ReplayStep, Replayed};
 use crate::domain::event::{
-    AssignmentReason, Badge, BadgeIcon, BadgeRule, Endpoint, FieldChange, MemberFacts,
-    MemberOrigin, UnassignmentReason,
+    AssignmentReason, Badge, BadgeIcon, BadgeRule, CommunityStep, Endpoint, FieldChange,
+    MemberFacts, MemberOrigin, UnassignmentReason,
 };
 use crate::domain::moderation::{Ruling, Terms, Verdict};
 use crate::domain::profile::{ActivityStatus, Contact, Image, PrivacyStatus, Profile, Status};
 use crate::domain::report::{MemberReport, ReportCategory, ReportStep};
+use crate::domain::settings::{
+    DefaultPrivacy, MemberPrivacy, RoleDefinition, SettingStep, Visibility,
+};
+use crate::domain::ties::TieStep;
 use crate::domain::{
     AboutId, AppId, AssignmentId, BadgeId, EndpointId, Event, ItemOrdinal, MemberId, MemberOrdinal,
-    Record, ReportId, Timestamp, WrittenRecord,
+    Record, ReportId, RoleId, Timestamp, WrittenRecord,
 };
 
 const ANN: MemberId = MemberId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0001);
@@ -26,6 +30,7 @@ const ASSIGNMENT: AssignmentId = AssignmentId::from_u128(0x6a1d_0000_0000_4000_8
 const ENDPOINT: EndpointId = EndpointId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0005);
 const REPORT: ReportId = ReportId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0006);
 const ABOUT: AboutId = AboutId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0007);
+const ROLE: RoleId = RoleId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0008);
 pub const TIME: Timestamp = Timestamp::from_unix_ms(1_767_323_045_678);
 
 /// An example of each event, every type once.
@@ -36,6 +41,7 @@ pub fn events() -> Vec<Event> {
     events.extend(abouts());
     events.extend(rulings());
     events.extend(reports());
+    events.extend(settings());
     events.extend(endpoints());
     events
 }
@@ -148,6 +154,44 @@ fn abouts() -> Vec<Event> {
         AboutStep::Deleted { about: ABOUT, member: ANN },
     ];
     steps.map(|step| Event::About { step }).into()
+}
+
+fn settings() -> Vec<Event> {
+    let role = Arc::new(RoleDefinition {
+        id: ROLE,
+        key: "editor".to_owned(),
+        title: "Editor".to_owned(),
+        blockable: false,
+        revision: 1,
+    });
+    let privacy = MemberPrivacy {
+        visibility: Visibility::MembersOnly,
+        revision: 2,
+        updated_at: TIME,
+        ..MemberPrivacy::default()
+    };
+    let default = DefaultPrivacy { privacy: PrivacyStatus::Public, revision: 2 };
+    let edited = Arc::new(RoleDefinition { blockable: true, revision: 2, ..(*role).clone() });
+    let steps = [
+        SettingStep::DefaultPrivacy(default),
+        SettingStep::MemberPrivacy(privacy),
+        SettingStep::Role { role: role.clone(), is_new: true },
+        SettingStep::Role { role: edited, is_new: false },
+        SettingStep::RoleDeleted { role: role.clone() },
+    ];
+    let ties = [
+        TieStep::RoleAssigned { member: ANN, role: role.clone() },
+        TieStep::RoleUnassigned { member: ANN, role },
+    ];
+    let community = [
+        CommunityStep::PrivacyChanged { privacy: PrivacyStatus::Public },
+        CommunityStep::Joined,
+        CommunityStep::Left,
+    ];
+    let community = community.map(|step| Event::Community { member: ANN, step });
+    let steps = steps.into_iter().map(|step| Event::Setting { step });
+    let ties = ties.into_iter().map(|step| Event::Tie { step });
+    steps.chain(ties).chain(community).collect()
 }
 
 fn rulings() -> Vec<Event> {

@@ -111,6 +111,9 @@ fn named(event: &Event, badges: BadgeWire) -> Option<Named> {
         | Event::ItemLiked { .. }
         | Event::ItemUnliked { .. }
         | Event::CounterUpdated { .. }
+        | Event::Setting { .. }
+        | Event::Tie { .. }
+        | Event::Community { .. }
         | Event::EndpointCreated { .. }
         | Event::EndpointDeleted { .. }
         | Event::EndpointSecretRotated { .. }

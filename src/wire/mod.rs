@@ -16,4 +16,5 @@ pub mod jwt_event;
 pub mod member;
 pub mod moderation;
 pub mod report;
+pub mod settings;
 pub mod time;

@@ -154,7 +154,8 @@ impl Bench {
     }
 
     pub async fn count(&self, site: &SiteHandle, member: MemberId, key: &str) -> i64 {
-        let query = Query::Counters { member, private_of: PrivateCounters::All };
+        let query =
+            Query::Counters { member, private_of: PrivateCounters::All, viewer: Viewer::Owner };
         let answer = site.query(query).await.expect("counters are answered");
         let View::Counters(apps) = answer.value else { panic!("counters answer counters") };
         let mut counters = apps.iter().flat_map(|app| &app.counters);
@@ -162,7 +163,7 @@ impl Bench {
     }
 
     pub async fn followers(&self, site: &SiteHandle, member: MemberId) -> Vec<MemberId> {
-        let query = Query::Followers { member, page: self.page() };
+        let query = Query::Followers { member, page: self.page(), viewer: Viewer::Owner };
         let answer = site.query(query).await.expect("followers are answered");
         let View::MemberIds(ids) = answer.value else { panic!("followers are member ids") };
         assert_eq!(ids.total, ids.items.len());

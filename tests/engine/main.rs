@@ -50,7 +50,8 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
     assert_eq!((repeated.value.accepted, repeated.value.duplicates), (0, 3));
     assert_eq!(bench.followers(&site, bob).await, [ann]);
     let page = bench.page();
-    let likers = site.query(Query::Likers { item, page }).await.expect("likers are listed");
+    let query = Query::Likers { item, page, viewer: Viewer::Owner };
+    let likers = site.query(query).await.expect("likers are listed");
     let View::MemberIds(likers) = likers.value else { panic!("likers are member ids") };
     assert_eq!(likers.items, [ann]);
 }
@@ -151,7 +152,8 @@ async fn unknown_members_and_items_are_refused_and_change_nothing() {
         assert!(error.to_string().starts_with(code), "{error}");
     }
     assert_eq!(site.log().durable().seq, seq);
-    let query = Query::Counters { member: ghost, private_of: PrivateCounters::All };
+    let (private_of, viewer) = (PrivateCounters::All, Viewer::Owner);
+    let query = Query::Counters { member: ghost, private_of, viewer };
     assert!(site.query(query).await.is_err());
 }
 

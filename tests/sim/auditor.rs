@@ -170,6 +170,7 @@ impl Auditor {
                 let known = model.abouts.get(&about.member).map(|known| &**known);
                 assert_eq!(known, Some(about), "an about that is answered");
             }
+            Outcome::Setting(step) => model.check_setting(step),
             Outcome::Report(report) => {
                 let known = model.member_reports.values().any(|one| one == report);
                 assert!(known, "a report that is answered");
@@ -209,6 +210,7 @@ impl Auditor {
             let about = model.abouts.get(id);
             let told = member.about.as_ref().map(|(row, text)| (row.revision, text));
             assert_eq!(told, about.map(|one| (one.revision, &one.content)), "the about of {id}");
+            model.judge_ties(*id, member);
             self.judge_resident(*id, dump, &member.resident);
         }
         for (item, key) in dump.items.iter().zip(&model.item_order) {
@@ -221,6 +223,7 @@ impl Auditor {
         assert_eq!(dump.reports.reports, reports, "reports");
         let reviewed: Vec<_> = model.reviewed.iter().copied().collect();
         assert_eq!(dump.reports.reviewed, reviewed, "reviewed members");
+        dump.settings.iter().for_each(|step| model.check_setting(step));
     }
 
     fn judge_resident(

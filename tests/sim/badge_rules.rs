@@ -344,7 +344,8 @@ impl Model {
         }
         let placed: Vec<_> = (0..).zip(held).collect();
         let items = found.items.iter().map(|one| (one.badge, one.member)).collect();
-        let found = PageOf { items, total: found.total, next: found.next.clone() };
+        let (total, next) = (found.total, found.next.clone());
+        let found = PageOf { items, total, hidden: 0, next };
         check_page(&placed, page, &found);
     }
 }

@@ -273,7 +273,7 @@ impl Shell {
             Frame::Unsubscribed { channel } => {
                 joined.open.remove(&channel);
                 let position = positions.get(&channel).expect("an open channel has a place");
-                check_cut(model, channel, position.offset);
+                check_cut(model, channel, *viewer, position.offset);
                 self.tally.cuts += 1;
             }
             Frame::Ping => {

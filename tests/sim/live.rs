@@ -2,7 +2,7 @@
 //! at the gate and recovered record by record, each session's wishes are done in order.
 
 use guildhall::core::channel::Channel;
-use guildhall::core::hub::{Delivery, Hub, Opened, Opening, SessionKey};
+use guildhall::core::hub::{Delivery, Hub, Opened, Opening, ReadAs, SessionKey};
 use guildhall::core::query::{Query, Viewer};
 use guildhall::core::recovery::{Barrier, Recovered, Recovery, StreamPosition};
 use guildhall::core::session::{ChannelAnswer, CloseReason, Output, Proof, TokenFault};
@@ -173,7 +173,8 @@ impl Shell {
     fn open(&mut self, client: usize, wish: Wish) {
         let Wish { channel, audience, recover } = wish;
         let Some(session) = self.live.clients[client].session() else { return };
-        self.live.hub.subscribe(session, channel, audience);
+        let viewer = self.live.clients[client].viewer;
+        self.live.hub.subscribe(session, channel, ReadAs { viewer, audience });
         self.live.next_ask += 1;
         self.live.asks.push(Ask {
             number: self.live.next_ask,

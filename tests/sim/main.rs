@@ -26,6 +26,7 @@ mod requests;
 mod rest;
 mod rules;
 mod runs;
+mod setting_rules;
 mod shell;
 mod slots;
 mod tally;

@@ -16,6 +16,7 @@ use guildhall::domain::{
 };
 
 use crate::packed;
+use crate::setting_rules::Settings;
 
 pub type CounterKey = (MemberId, AppId, String);
 
@@ -68,6 +69,7 @@ pub struct Model {
     pub reviewed: BTreeSet<MemberId>,
     pub abouts: BTreeMap<MemberId, Arc<About>>,
     pub standings: BTreeMap<MemberId, Standing>,
+    pub settings: Settings,
 }
 
 /// What those who take reports were told last.
@@ -202,6 +204,7 @@ impl Model {
                 if let Some(email) = &facts.login_email {
                     assert!(self.emails.insert(email.to_lowercase()), "an e-mail is one member's");
                 }
+                self.fold_slug(facts.id, None, facts.slug.as_deref());
                 let member = Member { facts: facts.clone(), member_seq: 0, channel: Vec::new() };
                 assert!(self.members.insert(facts.id, member).is_none(), "created once");
             }
@@ -245,6 +248,9 @@ impl Model {
             Event::Reported { step } => self.fold_report_step(step),
             Event::About { step } => self.fold_about(step),
             Event::Moderated { ruling } => self.fold_ruling(ruling),
+            Event::Setting { .. } | Event::Tie { .. } | Event::Community { .. } => {
+                self.fold_setting(event);
+            }
             Event::CounterUpdated { .. } => self.fold_report(event),
             Event::BadgeCreated { .. }
             | Event::BadgeUpdated { .. }
@@ -268,6 +274,8 @@ impl Model {
             self.emails.remove(&email.to_lowercase());
         }
         self.forget_standing(member);
+        self.settings.held.retain(|(holder, _)| *holder != member);
+        self.settings.given_up.remove(&member);
         let updated_at = Timestamp::from_unix_ms(self.time_ms);
         known.facts = Arc::new(MemberFacts {
             login_email: None,
@@ -439,9 +447,11 @@ fn concerned(event: &Event) -> Vec<MemberId> {
         Event::CounterUpdated { member, .. }
         | Event::BadgeAssigned { member, .. }
         | Event::BadgeUnassigned { member, .. }
-        | Event::MemberDeleted { member, .. } => vec![*member],
+        | Event::MemberDeleted { member, .. }
+        | Event::Community { member, .. } => vec![*member],
         Event::About { step } => vec![step.member()],
         Event::Moderated { ruling } => vec![ruling.facts.id],
+        Event::Tie { step } => vec![step.member()],
         Event::BadgeCreated { .. }
         | Event::BadgeUpdated { .. }
         | Event::BadgeDeleted { .. }
@@ -453,6 +463,7 @@ fn concerned(event: &Event) -> Vec<MemberId> {
         | Event::EndpointEnabled { .. }
         | Event::EndpointReported { .. }
         | Event::EndpointReplay { .. }
+        | Event::Setting { .. }
         | Event::Reported { .. } => Vec::new(),
     }
 }

@@ -15,6 +15,8 @@ use crate::rules::{Expected, Fact, Predicted, one, when};
 
 impl Model {
     pub fn fold_update(&mut self, facts: &Arc<MemberFacts>) {
+        let before = self.members[&facts.id].facts.slug.clone();
+        self.fold_slug(facts.id, before.as_deref(), facts.slug.as_deref());
         let member = self.members.get_mut(&facts.id).expect("an updated member exists");
         assert_eq!(facts.revision, member.facts.revision + 1, "revisions are dense");
         member.facts = facts.clone();
@@ -24,8 +26,14 @@ impl Model {
         let facts = self.facts(member)?;
         let changes = patch.nickname.as_ref().is_some_and(|n| *n != facts.profile.nickname)
             || patch.title.as_ref().is_some_and(|t| *t != facts.profile.title)
-            || patch.privacy.is_some_and(|privacy| privacy != facts.privacy);
-        when(changes, Fact::Updated(member))
+            || patch.slug.as_ref().is_some_and(|slug| Some(slug) != facts.slug.as_ref());
+        let turns = patch.privacy.is_some_and(|privacy| privacy != facts.privacy);
+        if patch.slug.as_ref().is_some_and(|slug| !self.is_free_slug(slug, member)) {
+            return Err("SLUG_ALREADY_EXISTS");
+        }
+        let mut expected = when(changes || turns, Fact::Updated(member))?;
+        expected.facts.extend(turns.then_some(Fact::Tied("member.privacy_changed", member)));
+        Ok(expected)
     }
 
     pub fn fold_ruling(&mut self, ruling: &Ruling) {
@@ -70,6 +78,9 @@ impl Model {
         };
         let wanted = (terms.reason.clone(), terms.until);
         let is_muted = facts.activity == ActivityStatus::Muted;
+        if act == Act::Block && self.holds_unblockable_role(member) {
+            return Err("OWNER_MEMBER_BLOCK_FORBIDDEN");
+        }
         let name = match (act, facts.status) {
             (Act::Mute, _) if is_muted && told(standing.mute) == wanted => None,
             (Act::Mute, _) => Some("member.muted"),

@@ -1,6 +1,6 @@
 //! Reports about members: what the log says of them, and what asking for one must lead to.
 
-use guildhall::core::query::{Query, View};
+use guildhall::core::query::{Query, View, Viewer};
 use guildhall::domain::profile::Status;
 use guildhall::domain::report::{NewReport, ReportStep};
 use guildhall::domain::{Command, MemberId};
@@ -69,7 +69,7 @@ impl Model {
                 return Err("SELF_REPORTING_FORBIDDEN");
             }
             self.facts(new.reported)?;
-            if !self.is_reportable(new.reported) {
+            if !self.is_reportable(new.reported, reporter) {
                 return Err("MEMBER_NOT_FOUND");
             }
         }
@@ -90,10 +90,11 @@ impl Model {
     }
 
     /// Members that others know of: the public ones, blocked or not.
-    fn is_reportable(&self, member: MemberId) -> bool {
+    fn is_reportable(&self, member: MemberId, reporter: MemberId) -> bool {
         use guildhall::domain::profile::PrivacyStatus;
         let facts = &self.members[&member].facts;
-        facts.privacy == PrivacyStatus::Public
+        !self.is_closed_to(Viewer::Member(reporter))
+            && facts.privacy == PrivacyStatus::Public
             && matches!(facts.status, Status::Approved | Status::Blocked)
     }
 

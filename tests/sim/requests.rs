@@ -131,6 +131,7 @@ impl Crowd {
             40,
             40,
             40,
+            14,
             130,
         ];
         match random.weighted(&weights) {
@@ -168,6 +169,7 @@ impl Crowd {
             19 => self.about_request(random),
             20 => self.badge_request(random),
             21 => self.moderation_request(random, now),
+            22 => self.setting_request(random),
             _ => Request::Query(self.query(random)),
         }
     }
@@ -217,7 +219,8 @@ impl Crowd {
 
     fn update_profile(&self, random: &mut Random) -> Command {
         let mut patch = ProfilePatch::default();
-        match random.below(5) {
+        match random.below(6) {
+            5 => patch.slug = Some(format!("nick-{}", random.below(40))),
             0 => patch.nickname = Some(random.chance(800).then(|| nickname(random))),
             1 => patch.title = Some(Some(format!("title {}", random.below(3)))),
             2 => patch.privacy = Some(PrivacyStatus::Private),
@@ -360,16 +363,19 @@ impl Crowd {
         let page = page(random);
         match random.below(9) {
             0 => Query::Member { id: member, viewer: self.viewer(random) },
-            1 => Query::Followers { member, page },
-            2 => Query::Following { member, page },
+            1 => Query::Followers { member, page, viewer: self.viewer(random) },
+            2 => Query::Following { member, page, viewer: self.viewer(random) },
             3 => {
                 let others = (0..random.below(6)).map(|_| self.member(random)).collect();
-                Query::Connections { member, others }
+                Query::Connections { member, others, viewer: self.viewer(random) }
             }
-            4 => Query::Counters { member, private_of: PrivateCounters::All },
+            4 => {
+                let (private_of, viewer) = (PrivateCounters::All, self.viewer(random));
+                Query::Counters { member, private_of, viewer }
+            }
             5 => self.assignments(random, page),
             6 => Query::Item { item: self.item(random) },
-            7 => Query::Likers { item: self.item(random), page },
+            7 => Query::Likers { item: self.item(random), page, viewer: self.viewer(random) },
             _ => {
                 let (filter, order) = (MemberFilter::Everyone, MemberOrder::CreatedAscending);
                 Query::Members { filter, order, page, viewer: self.viewer(random) }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use guildhall::core::query::Viewer;
 use guildhall::domain::command::{IncrementBatch, ItemDetails, NewMember};
 use guildhall::domain::event::MemberFacts;
 use guildhall::domain::profile::{ActivityStatus, PrivacyStatus, Status};
@@ -49,6 +50,8 @@ pub enum Fact {
     Report(&'static str, MemberId),
     About(&'static str, MemberId),
     Ruled(&'static str, MemberId),
+    Set(&'static str),
+    Tied(&'static str, MemberId),
     Erased(MemberId),
 }
 
@@ -129,6 +132,9 @@ fn fact_of(event: &Event) -> Fact {
         Event::MemberDeleted { member, .. } => Fact::Deleted(*member),
         Event::About { step } => Fact::About(step.type_name(), step.member()),
         Event::Moderated { ruling } => Fact::Ruled(ruling.type_name(), ruling.facts.id),
+        Event::Setting { step } => Fact::Set(step.type_name()),
+        Event::Tie { step } => Fact::Tied(step.type_name(), step.member()),
+        Event::Community { member, step } => Fact::Tied(step.type_name(), *member),
         Event::Reported { step } => Fact::Report(step.type_name(), reported(step)),
     }
 }
@@ -163,13 +169,16 @@ impl Model {
             }
             Command::UpdateProfile { member, patch } => self.predict_update(*member, patch),
             Command::Follow { follower, followed } => {
-                let is_new = self.followable(*follower, *followed)?;
+                let is_new = self.followable(*follower, *followed, Viewer::Member(*follower))?;
                 when(is_new, Fact::Followed(*follower, *followed))
             }
             Command::Unfollow { follower, followed } => {
                 self.facts(*follower)?;
                 self.facts(*followed)?;
                 let is_followed = self.following.contains(&(*follower, *followed));
+                if !is_followed && !self.is_shown(*followed, Viewer::Member(*follower)) {
+                    return Err("MEMBER_NOT_FOUND");
+                }
                 when(is_followed, Fact::Unfollowed(*follower, *followed))
             }
             Command::DeleteMember { member, content_assignee } => {
@@ -202,6 +211,9 @@ impl Model {
             Command::Moderate { member, act, terms } => {
                 self.predict_moderation(*member, *act, terms)
             }
+            Command::Community { member, act } => self.predict_community(*member, *act),
+            Command::Setting(wish) => self.predict_setting(wish),
+            Command::Tie { member, wish } => self.predict_tie(*member, wish),
             Command::ReportMember(_)
             | Command::DeleteReports { .. }
             | Command::ReviewReports { .. } => self.predict_report(command),
@@ -244,11 +256,11 @@ impl Model {
     fn predict_deletion(&self, member: MemberId, assignee: Option<MemberId>) -> Predicted {
         self.facts(member)?;
         if let Some(assignee) = assignee {
-            let heir = self.facts(assignee)?;
+            self.facts(assignee)?;
             if assignee == member {
                 return Err("CONTENT_ASSIGNEE_INVALID");
             }
-            if heir.status != Status::Approved || heir.privacy != PrivacyStatus::Public {
+            if !self.is_shown(assignee, Viewer::Member(member)) {
                 return Err("MEMBER_NOT_FOUND");
             }
         }
@@ -390,7 +402,7 @@ impl Model {
         let mut expected = Expected::default();
         let mut added = BTreeSet::new();
         for (index, follower, followed) in lines {
-            match self.followable(*follower, *followed) {
+            match self.followable(*follower, *followed, Viewer::Owner) {
                 Ok(is_new) => {
                     expected.accepted += 1;
                     if is_new && added.insert((*follower, *followed)) {
@@ -421,13 +433,20 @@ impl Model {
     }
 
     /// Whether a follow would be a new one.
-    fn followable(&self, follower: MemberId, followed: MemberId) -> Result<bool, &'static str> {
+    fn followable(
+        &self,
+        follower: MemberId,
+        followed: MemberId,
+        by: Viewer,
+    ) -> Result<bool, &'static str> {
         self.social(follower)?;
         if follower == followed {
             return Err("SELF_FOLLOW_FORBIDDEN");
         }
         match self.facts(followed)?.status {
-            Status::Approved => Ok(!self.following.contains(&(follower, followed))),
+            Status::Approved if self.following.contains(&(follower, followed)) => Ok(false),
+            Status::Approved if self.is_shown(followed, by) => Ok(true),
+            Status::Approved => Err("MEMBER_NOT_FOUND"),
             Status::Pending | Status::Blocked | Status::Offline | Status::Deleted => {
                 Err("MEMBER_NOT_FOUND")
             }

@@ -11,6 +11,7 @@ use guildhall::domain::profile::{PrivacyStatus, Status};
 use guildhall::domain::{Event, MemberId, WrittenRecord};
 
 use crate::model::Model;
+use crate::setting_rules::Settings;
 
 type Reading = (Channel, Audience);
 
@@ -31,7 +32,10 @@ fn is_visible(event: &Event, audience: Audience) -> bool {
     let is_open = match event {
         Event::MemberCreated { facts, .. } | Event::MemberUpdated { facts, .. } => is_public(facts),
         Event::CounterUpdated { public, .. } => *public,
-        Event::MemberDeleted { .. } | Event::Moderated { .. } => false,
+        Event::MemberDeleted { .. }
+        | Event::Moderated { .. }
+        | Event::Tie { .. }
+        | Event::Community { .. } => false,
         _ => true,
     };
     match audience {
@@ -112,10 +116,13 @@ pub fn check_open(
 }
 
 /// A reader was put out of a channel: its member hid, and before that all was shown.
-pub fn check_cut(model: &Model, channel: Channel, offset: u64) {
+pub fn check_cut(model: &Model, channel: Channel, viewer: Viewer, offset: u64) {
     let member = channel.member().expect("nobody is put out of the site's channel");
-    let hides = |seq: &u64| hides(&model.record(*seq).event, member);
-    let hidden = seqs(model, channel, offset).into_iter().find(hides);
+    let hides = |seq: &u64| {
+        let event = &model.record(*seq).event;
+        hides(event, member) || Settings::closes(event, viewer)
+    };
+    let hidden = (offset + 1..=model.seq()).find(hides);
     let hidden = hidden.expect("a reader is put out when the member hides");
     let next = next_visible(model, (channel, Audience::Public), offset);
     assert!(next.is_none_or(|next| next > hidden), "{channel} was cut before {next:?} was shown");

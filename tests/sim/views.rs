@@ -17,20 +17,21 @@ impl Model {
         let Some(known) = self.members.get(&member) else { return false };
         let is_open =
             known.facts.status == Status::Approved && known.facts.privacy == PrivacyStatus::Public;
+        let is_open = is_open && !self.is_closed_to(viewer);
         viewer == Viewer::Owner || viewer == Viewer::Member(member) || is_open
     }
 
     /// The code of a question's refusal.
     pub fn refuses(&self, query: &Query) -> Option<&'static str> {
         let is_known = match query {
-            Query::Member { id: member, viewer } | Query::Channel { member, viewer } => {
-                self.is_shown(*member, *viewer)
-            }
-            Query::Followers { member, .. }
-            | Query::Following { member, .. }
-            | Query::Connections { member, .. }
-            | Query::Standing { member }
-            | Query::Counters { member, .. } => self.members.contains_key(member),
+            Query::Member { id: member, viewer }
+            | Query::Channel { member, viewer }
+            | Query::Followers { member, viewer, .. }
+            | Query::Following { member, viewer, .. }
+            | Query::Connections { member, viewer, .. }
+            | Query::Counters { member, viewer, .. } => self.is_shown(*member, *viewer),
+            Query::Standing { member } => self.members.contains_key(member),
+            Query::Settings(asked) => return self.refuses_setting(asked),
             Query::Item { item } | Query::Likers { item, .. } => {
                 return (!self.items.contains_key(item)).then_some("ITEM_NOT_FOUND");
             }
@@ -47,6 +48,7 @@ impl Model {
             Query::Endpoint { id } => self.endpoints.contains_key(id),
             Query::Members { .. }
             | Query::CountersOfMembers { .. }
+            | Query::RolesOf { .. }
             | Query::Endpoints { .. }
             | Query::Reports { .. }
             | Query::ReportedMembers { .. } => true,
@@ -59,18 +61,19 @@ impl Model {
             (Query::Member { id, .. }, View::Member(facts)) => {
                 assert_eq!(*facts, self.members[id].facts, "the facts of {id}");
             }
-            (Query::Followers { member, page }, View::MemberIds(found)) => {
-                self.check_ids(self.listed(peers(&self.followers, *member)), page, found);
+            (Query::Followers { member, page, viewer }, View::MemberIds(found)) => {
+                self.check_people(peers(&self.followers, *member), page, *viewer, found);
             }
-            (Query::Following { member, page }, View::MemberIds(found)) => {
-                self.check_ids(self.listed(peers(&self.following, *member)), page, found);
+            (Query::Following { member, page, viewer }, View::MemberIds(found)) => {
+                self.check_people(peers(&self.following, *member), page, *viewer, found);
             }
-            (Query::Likers { item, page }, View::MemberIds(found)) => {
-                let likers = self.listed(self.likers_of(&Arc::new(item.clone())));
-                self.check_ids(likers, page, found);
+            (Query::Likers { item, page, viewer }, View::MemberIds(found)) => {
+                let likers = self.likers_of(&Arc::new(item.clone()));
+                self.check_people(likers, page, *viewer, found);
             }
-            (Query::Connections { member, others }, View::Connections(found)) => {
-                let lives = |other: &MemberId| self.is_listed(*other);
+            (Query::Connections { member, others, viewer }, View::Connections(found)) => {
+                let lives =
+                    |other: &MemberId| self.is_listed(*other) && self.is_shown(*other, *viewer);
                 let follows = |pair| self.following.contains(&pair);
                 let expected = others.iter().map(|other| Connection {
                     connected_member: *other,
@@ -104,13 +107,13 @@ impl Model {
                 let all: Vec<MemberId> = self.member_order.iter().copied().filter(shown).collect();
                 let ids = found.items.iter().map(|facts| facts.id).collect();
                 let (items, total, next) = (ids, found.total, found.next.clone());
-                self.check_ids(all, page, &PageOf { items, total, next });
+                self.check_ids(all, page, &PageOf { items, total, hidden: 0, next });
             }
             (Query::Channel { member, .. }, View::Channel(found)) => {
                 let last_seq = self.members[member].channel.last().copied().unwrap_or(0);
                 assert_eq!(found.last_seq, last_seq, "the channel of {member}");
             }
-            (query, view) => self.check_standing(query, view),
+            (query, view) => self.check_settings(query, view),
         }
     }
 
@@ -120,6 +123,23 @@ impl Model {
         assert_eq!((&found.item, &found.details), (&*key, &details), "an item");
         let likers = self.listed(self.likers_of(&key));
         assert_eq!(found.likes, likers.len(), "likes of {}", key.item);
+    }
+
+    /// A page of a list in which not everybody sees everybody: who is hidden is counted alone.
+    fn check_people(
+        &self,
+        all: Vec<MemberId>,
+        page: &Page,
+        viewer: Viewer,
+        found: &PageOf<MemberId>,
+    ) {
+        let mut shown = self.listed(all);
+        let total = shown.len();
+        shown.retain(|member| self.is_shown(*member, viewer));
+        let hidden = total - shown.len();
+        assert_eq!((found.total, found.hidden), (total, hidden), "all, and hidden from {viewer:?}");
+        let visible = PageOf { total: total - hidden, hidden: 0, ..found.clone() };
+        self.check_ids(shown, page, &visible);
     }
 
     /// A page of members that are listed by ordinal.

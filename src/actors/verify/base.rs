@@ -15,6 +15,7 @@ use crate::core::items::{Item as StoredItem, ItemRow, NO_AUTHOR};
 use crate::core::operations::WindowCopy;
 use crate::core::parts::{BLOCK, Catalogue as StoredCatalogue, ItemBlock, PartKey, ResidentMember};
 use crate::core::standings::Standing;
+use crate::core::ties::Tie;
 use crate::domain::event::MemberFacts;
 use crate::domain::{AppId, SiteId};
 use crate::journal::codec::{self, CodecError};
@@ -127,6 +128,8 @@ impl Shelf<'_> {
                 let mut standings = stored.standings.iter();
                 let standing = standings.find(|(member, _)| *member == ordinal);
                 parts.standing = standing.map(|(_, standing)| standing.clone());
+                let ties = stored.ties.iter().find(|(member, _)| *member == ordinal);
+                parts.ties = ties.map(|(_, ties)| ties.clone()).unwrap_or_default();
                 model.members.insert(ordinal, Member::stored(resident, parts));
             }
         }
@@ -146,7 +149,7 @@ impl Shelf<'_> {
             commit => self.edges(slot, ordinal, commit)?,
         };
         let about = about.map(|row| self.about(slot, ordinal, row)).transpose()?;
-        Ok(Parts { facts, edges, about, standing: None })
+        Ok(Parts { facts, edges, about, standing: None, ties: Vec::new() })
     }
 
     pub fn about(&self, slot: Slot, member: u32, row: AboutRow) -> Result<AboutMark, LoadError> {
@@ -218,6 +221,7 @@ pub struct Parts {
     pub edges: Edges,
     pub about: Option<AboutMark>,
     pub standing: Option<Standing>,
+    pub ties: Vec<Tie>,
 }
 
 impl Catalogue {
@@ -225,7 +229,7 @@ impl Catalogue {
         let badges = stored.badges.into_iter();
         let endpoints = stored.endpoints.into_iter();
         let producers = stored.producers.into_iter();
-        Catalogue {
+        let mut catalogue = Catalogue {
             keys: stored.keys,
             badges: badges
                 .map(|stored| KnownBadge { badge: stored.badge, deleted: stored.deleted })
@@ -234,14 +238,17 @@ impl Catalogue {
             producers: producers.map(|(app, name, n)| ((app, name), n)).collect(),
             reports: stored.reports.reports.into_iter().map(|one| (one.id, one)).collect(),
             reviewed: stored.reports.reviewed.into_iter().collect(),
-        }
+            settings: BTreeMap::new(),
+        };
+        stored.settings.iter().for_each(|step| catalogue.setting_step(step));
+        catalogue
     }
 }
 
 impl Member {
     /// A member from its row, with its parts.
     pub fn stored(resident: &ResidentMember, parts: Parts) -> Member {
-        let Parts { facts, edges, about, standing } = parts;
+        let Parts { facts, edges, about, standing, ties } = parts;
         let counters = resident.counters.iter();
         let badges = resident.badges.iter();
         Member {
@@ -260,6 +267,7 @@ impl Member {
             edges,
             about,
             standing,
+            ties: ties.into_iter().collect(),
             counters: counters
                 .map(|counter| (counter.key, (counter.public, counter.count)))
                 .collect::<BTreeMap<_, _>>(),

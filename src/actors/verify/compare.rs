@@ -61,6 +61,8 @@ impl Comparison<'_> {
         let reviewed = |reviewed: &BTreeSet<MemberId>| reviewed.iter().copied().collect::<Vec<_>>();
         let (one, other) = (reviewed(&expected.reviewed), reviewed(&found.reviewed));
         self.into.compare(|| format!("{place}: reviewed members"), &one, &other);
+        let setting = |name: &String| name.clone();
+        self.maps(setting, &expected.settings, &found.settings, |step| step.clone());
         let name =
             |producer: &(_, String)| format!("producer {} of app {}", producer.1, producer.0);
         self.maps(name, &expected.producers, &found.producers, |n| *n);
@@ -95,6 +97,7 @@ impl Comparison<'_> {
         field("facts", &member.facts, &found.facts);
         field("about", &member.about, &found.about);
         field("block and mute", &member.standing, &found.standing);
+        field("ties", &member.ties, &found.ties);
         field("last seq", &member.last_seq, &found.last_seq);
         field("own sequence", &member.member_seq, &found.member_seq);
         field("commit of its edges", &member.graph_commit, &found.graph_commit);

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::fold_settings::ties_after;
 use super::model::{Edges, Item, KnownBadge, Member, Model};
 use crate::core::erasure::tombstone;
 use crate::core::increments;
@@ -139,7 +140,9 @@ impl Model {
     fn fold_event(&mut self, record: &Record) {
         let seq = record.seq;
         match &record.event {
-            Event::MemberCreated { .. } | Event::EndpointReported { .. } => {}
+            Event::MemberCreated { .. }
+            | Event::EndpointReported { .. }
+            | Event::Community { .. } => {}
             Event::MemberUpdated { facts, .. } => self.update_member(facts, seq),
             Event::MemberDeleted { member, .. } => self.delete_member(*member, record),
             Event::FollowCreated { follower, followed } => {
@@ -192,6 +195,8 @@ impl Model {
             Event::Reported { step } => self.report_step(step, seq),
             Event::About { step } => self.about_step(step, seq),
             Event::Moderated { ruling } => self.ruling(ruling, record),
+            Event::Setting { step } => self.catalogue.setting_step(step),
+            Event::Tie { step } => self.tie_step(step, seq),
             Event::EndpointReplay { endpoint, step } => self.replay(*endpoint, step, seq),
             Event::EndpointEnabled { endpoint } => {
                 self.endpoint(*endpoint, seq, |endpoint| {
@@ -247,7 +252,7 @@ impl Model {
     }
 
     pub(super) fn update_member(&mut self, facts: &Arc<MemberFacts>, seq: u64) {
-        let commit = self.commit;
+        let (commit, time) = (self.commit, self.time);
         let Some(member) = self.member_by_id(facts.id, seq) else { return };
         let (fresh, old) = (Member::of(facts, commit), member.clone());
         *member = Member {
@@ -257,6 +262,7 @@ impl Model {
             edges: old.edges,
             about: old.about,
             standing: old.standing,
+            ties: ties_after(old.slug, fresh.slug, old.ties, time),
             counters: old.counters,
             badges: old.badges,
             ..fresh

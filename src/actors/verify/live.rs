@@ -100,7 +100,7 @@ pub fn whole_members(
     let slot = block.current_slot.map(slot_of);
     let mut members = Vec::with_capacity(block.entries.len());
     for (ordinal, inspected) in (first..).zip(block.entries) {
-        let InspectedMember { resident, facts, graph, about, standing } = inspected;
+        let InspectedMember { resident, facts, graph, about, standing, ties } = inspected;
         let lost = || LoadError::Missing { what: format!("a part of member {}", resident.id) };
         let facts = match facts {
             Some(facts) => FactsMark::of(&facts, resident.facts_commit),
@@ -122,7 +122,7 @@ pub fn whole_members(
             Some((row, None)) => Some(shelf.about(slot.ok_or_else(lost)?, ordinal, row)?),
             None => None,
         };
-        let parts = Parts { facts, edges, about, standing };
+        let parts = Parts { facts, edges, about, standing, ties };
         members.push((ordinal, Member::stored(&resident, parts)));
     }
     Ok(members)

@@ -16,10 +16,12 @@ use crate::core::items::ItemOperation;
 use crate::core::ordinal_set::Presence;
 use crate::core::parts::BLOCK;
 use crate::core::standings::Standing;
+use crate::core::ties::Tie;
 use crate::domain::command::ItemDetails;
 use crate::domain::event::{Badge, Endpoint, MemberFacts};
 use crate::domain::profile::{ActivityStatus, PrivacyStatus, Status};
 use crate::domain::report::MemberReport;
+use crate::domain::settings::SettingStep;
 use crate::domain::{AppId, BadgeId, EndpointId, ItemKey, MemberId, ReportId, Timestamp};
 use crate::journal::codec;
 
@@ -68,6 +70,7 @@ pub struct Member {
     pub edges: Edges,
     pub about: Option<AboutMark>,
     pub standing: Option<Standing>,
+    pub ties: BTreeSet<Tie>,
     /// By key number: public or not, and the count.
     pub counters: BTreeMap<u16, (bool, i64)>,
     /// By badge number: since when.
@@ -107,6 +110,8 @@ pub struct Catalogue {
     pub reports: BTreeMap<ReportId, Arc<MemberReport>>,
     /// Reported members whose case the owner has looked at.
     pub reviewed: BTreeSet<MemberId>,
+    /// The newest step of each setting, by what it sets.
+    pub settings: BTreeMap<String, SettingStep>,
 }
 
 #[derive(Debug)]
@@ -232,6 +237,7 @@ impl Member {
             edges: Edges::default(),
             about: None,
             standing: None,
+            ties: BTreeSet::new(),
             counters: BTreeMap::new(),
             badges: BTreeMap::new(),
         }

@@ -12,6 +12,8 @@ mod members;
 mod moderation;
 mod refuse;
 mod reports;
+mod settings;
+mod ties;
 
 use std::sync::Arc;
 
@@ -25,16 +27,18 @@ use self::members::slug_of;
 pub(super) use self::moderation::standing_refusal;
 use self::refuse::forbidden;
 pub(super) use self::refuse::{item_not_found, member_not_found, need};
+pub(super) use self::settings::role_not_found;
 use super::badges::BadgeNumber;
 use super::entries::GraphView;
 use super::items::Item;
 use super::parts::PartKey;
-use super::query::Assignment;
+use super::query::{Assignment, Viewer};
 use super::site::Site;
 use super::turn::Stop;
 use crate::domain::command::Command;
 use crate::domain::profile::ActivityStatus;
 use crate::domain::report::MemberReport;
+use crate::domain::settings::SettingStep;
 use crate::domain::{AppId, BadgeId, Change, EndpointId, Event, MemberId, Refusal, Timestamp};
 
 /// What a command leads to, not yet applied.
@@ -67,6 +71,7 @@ pub(super) enum Answering {
     Endpoint(EndpointId),
     Report(Arc<MemberReport>),
     About(u32),
+    Setting(SettingStep),
 }
 
 impl Decision {
@@ -89,7 +94,9 @@ impl Site {
                 Ok(Decision::new(events, Answering::Member(self.directory.len() as u32)))
             }
             Command::UpdateProfile { member, patch } => self.decide_update(*member, patch, now),
-            Command::Follow { follower, followed } => self.decide_follow(*follower, *followed),
+            Command::Follow { follower, followed } => {
+                self.decide_follow(*follower, *followed, Viewer::Member(*follower))
+            }
             Command::Unfollow { follower, followed } => self.decide_unfollow(*follower, *followed),
             Command::PutItem { item, details } => self.decide_put_item(item, details, now),
             Command::Like { liker, item } => self.decide_like(*liker, item, now),
@@ -147,6 +154,9 @@ impl Site {
             Command::ReportMember(new) => self.decide_report_member(new, now),
             Command::DeleteReports { member } => self.decide_delete_reports(*member),
             Command::ReviewReports { member } => self.decide_review_reports(*member),
+            Command::Community { member, act } => self.decide_community(*member, *act, now),
+            Command::Setting(wish) => self.decide_setting(wish, now),
+            Command::Tie { member, wish } => self.decide_tie(*member, wish),
             Command::FinishReplay { endpoint, id } => self.decide_finish_replay(*endpoint, *id),
         }
     }

@@ -37,6 +37,10 @@ impl Site {
             block: standing.and_then(|standing| standing.block.as_ref()),
             mute: standing.and_then(|standing| standing.mute.as_ref()),
         };
+        if act == Act::Block && !self.is_blockable(member) {
+            let detail = format!("member {id} holds a role that cannot be blocked");
+            return Err(conflict("OWNER_MEMBER_BLOCK_FORBIDDEN", detail).into());
+        }
         let Some(verdict) = stand.verdict(act, terms)? else {
             return Ok(Decision::already(Answering::Member(member)));
         };

@@ -71,7 +71,9 @@ impl Site {
         let to = self.member(reported)?;
         let row = self.directory.row(to);
         // A public member that was blocked is known, and its reporter is told why it is no case.
-        let was_public = row.status == Status::Blocked && row.privacy == PrivacyStatus::Public;
+        let was_public = row.status == Status::Blocked
+            && row.privacy == PrivacyStatus::Public
+            && self.settings.shows_members();
         match was_public || self.is_visible(to, Viewer::Member(reporter)) {
             true => Ok(()),
             false => Err(member_not_found(reported)),

@@ -3,15 +3,16 @@
 import assert from 'node:assert/strict';
 
 import {
-  badgeAssignments, badges, badgesV2, memberFollowers, memberReport, members, membersAbout,
+  authorization, badgeAssignments, badges, badgesV2, defaultPrivacy, memberFollowers,
+  memberPrivacySettings, memberReport, memberRoleDefinition, members, membersAbout,
 } from '@wix/members';
 import { ApiKeyStrategy, createClient } from '@wix/sdk';
 
 import { ownerKey } from './api.mjs';
 
 const modules = {
-  members, memberFollowers, memberReport, membersAbout, badges, badgesV2,
-  badgeAssignments,
+  members, memberFollowers, memberReport, membersAbout, badges, badgesV2, badgeAssignments,
+  authorization, defaultPrivacy, memberPrivacySettings, memberRoleDefinition,
 };
 
 export const owner = createClient({
