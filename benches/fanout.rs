@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use guildhall::core::channel::Channel;
-use guildhall::core::hub::{Hub, Opening, SessionKey};
+use guildhall::core::hub::{Hub, Opening, ReadAs, SessionKey};
+use guildhall::core::query::Viewer;
 use guildhall::core::recovery::{Barrier, Recovery, StreamPosition};
 use guildhall::core::visibility::Audience;
 use guildhall::domain::event::Record;
@@ -33,7 +34,8 @@ fn crowded_hub() -> Hub {
     let mut hub = Hub::new(0);
     for reader in 0..READERS {
         let (key, channel) = (SessionKey(reader), Channel::Member(ANN));
-        hub.subscribe(key, channel, Audience::Public);
+        let reader = ReadAs { viewer: Viewer::Visitor, audience: Audience::Public };
+        hub.subscribe(key, channel, reader);
         hub.open(key, channel, Opening { seq: 0, recovered: None });
     }
     hub

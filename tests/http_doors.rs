@@ -14,11 +14,15 @@ mod http;
 mod abouts;
 #[path = "http_doors/badges.rs"]
 mod badges;
+#[path = "http_doors/blocks.rs"]
+mod blocks;
 #[path = "http_doors/client.rs"]
 mod client;
 
 #[path = "http_doors/bulk.rs"]
 mod bulk;
+#[path = "http_doors/custom_fields.rs"]
+mod custom_fields;
 #[path = "http_doors/deletion.rs"]
 mod deletion;
 #[path = "http_doors/identity.rs"]
@@ -35,6 +39,8 @@ mod replays;
 mod reports;
 #[path = "http_doors/settings.rs"]
 mod settings;
+#[path = "http_doors/site_auth.rs"]
+mod site_auth;
 #[path = "http_doors/social.rs"]
 mod social;
 #[path = "http_doors/webhooks.rs"]

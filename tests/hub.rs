@@ -4,139 +4,24 @@
 // A test that cannot go on has failed.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use guildhall::core::channel::{Channel, Topic};
-use guildhall::core::hub::{Delivery, Hub, Opened, Opening, ReadAs, SessionKey};
+use guildhall::core::channel::Channel;
+use guildhall::core::hub::{Delivery, Hub, Opened, Opening, SessionKey};
 use guildhall::core::query::Viewer;
-use guildhall::core::recovery::{Barrier, Recovered, Recovery, StreamPosition};
-use guildhall::core::visibility::{Audience, audience, is_shown_to_others, sees};
-use guildhall::domain::event::{MemberFacts, Record};
+use guildhall::core::recovery::{Recovered, StreamPosition};
+use guildhall::core::visibility::{Audience, audience};
 use guildhall::domain::moderation::{Ruling, Terms, Verdict};
-use guildhall::domain::profile::{ActivityStatus, PrivacyStatus, Profile, Status};
-use guildhall::domain::settings::{Candidates, MemberPrivacy, SettingStep, Visibility};
-use guildhall::domain::{AppId, Event, MemberId, Timestamp, Touch, WrittenRecord};
+use guildhall::domain::profile::{PrivacyStatus, Status};
+use guildhall::domain::{Event, WrittenRecord};
 use proptest::prelude::*;
 
-const EPOCH: &str = "e1";
+#[path = "hub/log.rs"]
+mod log;
+#[path = "hub/privacy.rs"]
+mod privacy;
 
-/// The durable log, with links per channel as the site makes them.
-#[derive(Default)]
-struct Log {
-    records: Vec<WrittenRecord>,
-    last_seqs: BTreeMap<MemberId, u64>,
-    private: BTreeMap<MemberId, bool>,
-    first_seq: u64,
-}
-
-fn by(viewer: Viewer, audience: Audience) -> ReadAs {
-    ReadAs { viewer, audience }
-}
-
-fn member(number: u8) -> MemberId {
-    MemberId::from_u128(u128::from(number) + 1)
-}
-
-impl Log {
-    fn write(&mut self, event: Event) -> u64 {
-        let seq = self.records.len() as u64 + 1;
-        if let Event::MemberUpdated { facts, .. } = &event {
-            self.private.insert(facts.id, !is_shown_to_others(facts));
-        }
-        let mut touches = Vec::new();
-        for member in [event.member(), event.affected_member()].into_iter().flatten() {
-            let previous_seq = self.last_seqs.insert(member, seq).unwrap_or(0);
-            touches.push(Touch { member, previous_seq });
-        }
-        let time = Timestamp::from_unix_ms(seq as i64);
-        let touches = touches.into_iter().collect();
-        self.records.push(Arc::new(Record { seq, time, member_seq: 1, touches, event }));
-        seq
-    }
-
-    fn durable(&self) -> u64 {
-        self.records.len() as u64
-    }
-
-    fn barrier(&self, channel: Channel) -> Barrier {
-        let seq = self.durable();
-        let last_seq = match channel.member() {
-            Some(member) => self.last_seqs.get(&member).copied().unwrap_or(0),
-            None => seq,
-        };
-        Barrier { seq, last_seq }
-    }
-
-    fn is_hidden_from(&self, viewer: Viewer, channel: Channel) -> bool {
-        let private = |member| self.private.get(&member).copied().unwrap_or(false);
-        audience(viewer, channel) == Some(Audience::Public) && channel.member().is_some_and(private)
-    }
-
-    /// The model: every record of the channel after `offset`, found by looking at all of them.
-    fn of_channel(&self, channel: Channel, as_whom: Audience, offset: u64, end: u64) -> Vec<u64> {
-        let in_channel = |record: &&WrittenRecord| match channel.topic() {
-            Topic::Site => true,
-            Topic::Member(member) => record.touches.iter().any(|touch| touch.member == member),
-        };
-        let in_range = |record: &&WrittenRecord| record.seq > offset && record.seq <= end;
-        let records = self.records.iter().filter(in_range).filter(in_channel);
-        records.filter(|record| sees(&record.event, as_whom)).map(|record| record.seq).collect()
-    }
-
-    fn recover(&self, asked: &StreamPosition, channel: Channel, as_whom: Audience) -> Recovered {
-        let barrier = self.barrier(channel);
-        let mut walk = Recovery::start(asked, EPOCH, barrier, channel, as_whom);
-        while let Some(seq) = walk.wants() {
-            let record = self.records.get(seq as usize - 1);
-            walk.give(record.filter(|record| record.seq >= self.first_seq).cloned());
-        }
-        walk.finish()
-    }
-}
-
-fn follow(follower: u8, followed: u8) -> Event {
-    Event::FollowCreated { follower: member(follower), followed: member(followed) }
-}
-
-fn counted(who: u8, public: bool) -> Event {
-    let key = "views".to_owned();
-    Event::CounterUpdated {
-        member: member(who),
-        app: AppId::site_code(),
-        key,
-        public,
-        old: 0,
-        new: 1,
-    }
-}
-
-fn turned(who: u8, privacy: PrivacyStatus, status: Status) -> Event {
-    let facts = MemberFacts {
-        id: member(who),
-        login_email: None,
-        slug: None,
-        status,
-        privacy,
-        activity: ActivityStatus::Active,
-        created_at: Timestamp::default(),
-        updated_at: Timestamp::default(),
-        revision: 1,
-        profile: Arc::new(Profile::default()),
-    };
-    Event::MemberUpdated { facts: Arc::new(facts), changes: Vec::new() }
-}
-
-fn at(offset: u64) -> StreamPosition {
-    StreamPosition { offset, epoch: EPOCH.to_owned() }
-}
-
-fn seqs(recovered: Recovered) -> Option<Vec<u64>> {
-    match recovered {
-        Recovered::Whole(records) => Some(records.iter().map(|record| record.seq).collect()),
-        Recovered::Lost => None,
-    }
-}
+use log::*;
 
 #[test]
 fn a_recovery_walks_only_along_its_own_channel() {
@@ -212,52 +97,6 @@ fn a_member_deleted_while_its_channel_opens_does_not_get_in() {
     hub.publish(&log.records);
     assert_eq!(hub.open(key, channel, early), Opened::Hidden);
     assert!(hub.is_empty());
-}
-
-fn privacy(visibility: Visibility, candidates: Candidates) -> Event {
-    let privacy = MemberPrivacy { visibility, candidates, ..MemberPrivacy::default() };
-    Event::Setting { step: SettingStep::MemberPrivacy(privacy) }
-}
-
-#[test]
-fn visitors_and_then_all_others_are_put_out_when_the_site_hides_its_members() {
-    let (mut log, mut hub) = (Log::default(), Hub::new(0));
-    let channel = Channel::Member(member(0));
-    let readers = [
-        (1, by(Viewer::Visitor, Audience::Public)),
-        (2, by(Viewer::Member(member(1)), Audience::Public)),
-        (3, by(Viewer::Member(member(0)), Audience::SelfMember)),
-        (4, by(Viewer::Owner, Audience::App)),
-    ];
-    for (key, reader) in readers {
-        hub.subscribe(SessionKey(key), channel, reader);
-        let opening = Opening { seq: 0, recovered: None };
-        assert!(matches!(hub.open(SessionKey(key), channel, opening), Opened::Reading(_)));
-    }
-    // A visitor and a member whose channel is still being opened do not get in either.
-    let late = [(5, readers[0].1), (6, readers[1].1)];
-    for (key, reader) in late {
-        hub.subscribe(SessionKey(key), channel, reader);
-    }
-    let cut = |key| Delivery::Cut { channel, sessions: vec![SessionKey(key)] };
-    log.write(privacy(Visibility::MembersOnly, Candidates::Anyone));
-    assert_eq!(hub.publish(&log.records[..1]), [cut(1)], "and nobody is shown why");
-    log.write(privacy(Visibility::All, Candidates::NoOne));
-    assert_eq!(hub.publish(&log.records[1..]), [cut(2)]);
-    for (key, _) in late {
-        let early = Opening { seq: 0, recovered: None };
-        assert_eq!(hub.open(SessionKey(key), channel, early), Opened::Hidden);
-    }
-    log.write(counted(0, true));
-    let told = hub.publish(&log.records[2..]);
-    let sessions: Vec<SessionKey> = told
-        .iter()
-        .flat_map(|delivery| match delivery {
-            Delivery::Publish { sessions, .. } => sessions.clone(),
-            Delivery::Cut { .. } | Delivery::Expel { .. } => panic!("nobody is put out twice"),
-        })
-        .collect();
-    assert_eq!(sessions, [SessionKey(3), SessionKey(4)]);
 }
 
 #[test]

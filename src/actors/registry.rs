@@ -128,6 +128,7 @@ impl Registry {
             TokenUse::VisitorRefresh
             | TokenUse::MemberRefresh
             | TokenUse::Session
+            | TokenUse::Approval
             | TokenUse::Recovery => return Err(Unproven::Invalid),
         };
         if now >= token.expires {

@@ -33,13 +33,17 @@ pub enum TokenUse {
     Session,
     /// A new password, once: it is bound to the one that it replaces.
     Recovery,
+    /// Names a member that waits to be let in, to who may let it in.
+    Approval,
 }
 
 impl TokenUse {
     pub fn seconds(self) -> i64 {
         match self {
             TokenUse::Member | TokenUse::Visitor => MEMBER_TOKEN_SECONDS,
-            TokenUse::VisitorRefresh | TokenUse::MemberRefresh => REFRESH_TOKEN_SECONDS,
+            TokenUse::VisitorRefresh | TokenUse::MemberRefresh | TokenUse::Approval => {
+                REFRESH_TOKEN_SECONDS
+            }
             TokenUse::Session => SESSION_TOKEN_SECONDS,
             TokenUse::Recovery => RECOVERY_TOKEN_SECONDS,
         }

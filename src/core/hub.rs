@@ -13,6 +13,7 @@ use crate::domain::event::MemberFacts;
 use crate::domain::limits::SUBSCRIPTION_PENDING_RECORDS_MAX;
 use crate::domain::profile::Status;
 use crate::domain::settings::{Candidates, SettingStep, Visibility};
+use crate::domain::ties::TieStep;
 use crate::domain::{Event, MemberId, WrittenRecord};
 
 /// One live session, as the shell numbers it; never reused within a process.
@@ -196,6 +197,9 @@ impl Hub {
     /// The topics that carry the record, and those out of which it may turn readers.
     fn concerned(&self, record: &WrittenRecord) -> Vec<Topic> {
         let carrying = topics_of(record);
+        if let Event::Tie { step: TieStep::Blocked { blocked, .. } } = &record.event {
+            return carrying.chain([Topic::Member(*blocked)]).collect();
+        }
         if closed_to(record).is_none() {
             return carrying.collect();
         }
@@ -283,45 +287,50 @@ fn deliver(
 /// A change that ends what others may see of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct TurnedAway {
-    whom: Closed,
+    whom: Hidden,
     /// The member itself may no longer be here either.
     expelled: bool,
 }
 
 /// Whom a change leaves in the dark about members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Closed {
-    ToNobody,
-    ToVisitors,
-    ToOthers,
+enum Hidden {
+    Nobody,
+    Visitors,
+    Others,
+    Member(MemberId),
 }
 
-impl Closed {
+impl Hidden {
     fn hides_from(self, viewer: Viewer) -> bool {
         match self {
-            Closed::ToNobody => false,
-            Closed::ToVisitors => viewer == Viewer::Visitor,
-            Closed::ToOthers => viewer != Viewer::Owner,
+            Hidden::Nobody => false,
+            Hidden::Visitors => viewer == Viewer::Visitor,
+            Hidden::Others => viewer != Viewer::Owner,
+            Hidden::Member(member) => viewer == Viewer::Member(member),
         }
     }
 }
 
 /// What a change of the site's privacy settings means for all members at once.
-fn closed_to(record: &WrittenRecord) -> Option<Closed> {
+fn closed_to(record: &WrittenRecord) -> Option<Hidden> {
     let Event::Setting { step: SettingStep::MemberPrivacy(privacy) } = &record.event else {
         return None;
     };
     Some(match (privacy.candidates, privacy.visibility) {
-        (Candidates::NoOne, _) => Closed::ToOthers,
-        (Candidates::Anyone, Visibility::MembersOnly) => Closed::ToVisitors,
-        (Candidates::Anyone, Visibility::All) => Closed::ToNobody,
+        (Candidates::NoOne, _) => Hidden::Others,
+        (Candidates::Anyone, Visibility::MembersOnly) => Hidden::Visitors,
+        (Candidates::Anyone, Visibility::All) => Hidden::Nobody,
     })
 }
 
 fn turns_away(topic: Topic, record: &WrittenRecord) -> Option<TurnedAway> {
     let Topic::Member(of_topic) = topic else { return None };
     if let Some(whom) = closed_to(record) {
-        return (whom != Closed::ToNobody).then_some(TurnedAway { whom, expelled: false });
+        return (whom != Hidden::Nobody).then_some(TurnedAway { whom, expelled: false });
+    }
+    if let Some(whom) = parted(of_topic, record) {
+        return Some(TurnedAway { whom, expelled: false });
     }
     let (member, hidden, expelled) = match &record.event {
         Event::MemberUpdated { facts, .. } => (facts.id, !is_shown_to_others(facts), is_out(facts)),
@@ -332,8 +341,21 @@ fn turns_away(topic: Topic, record: &WrittenRecord) -> Option<TurnedAway> {
         Event::MemberDeleted { member, .. } => (*member, true, true),
         _ => return None,
     };
-    let turned = TurnedAway { whom: Closed::ToOthers, expelled };
+    let turned = TurnedAway { whom: Hidden::Others, expelled };
     (of_topic == member && hidden).then_some(turned)
+}
+
+/// Who sees the member no more, because one of both blocks the other.
+fn parted(member: MemberId, record: &WrittenRecord) -> Option<Hidden> {
+    match &record.event {
+        Event::Tie { step: TieStep::Blocked { member: by, blocked } } if *by == member => {
+            Some(Hidden::Member(*blocked))
+        }
+        Event::Tie { step: TieStep::Blocked { member: by, blocked } } if *blocked == member => {
+            Some(Hidden::Member(*by))
+        }
+        _ => None,
+    }
 }
 
 /// Whether the member itself may not be here.
@@ -388,7 +410,9 @@ fn hides(channel: Channel, viewer: Viewer, records: &[WrittenRecord]) -> bool {
     let Some(member) = channel.member() else { return false };
     let of_member = records.iter().rev().find_map(|record| hides_member(record, member));
     let of_all = records.iter().rev().find_map(closed_to);
-    of_member.unwrap_or(false) || of_all.is_some_and(|closed| closed.hides_from(viewer))
+    // A block that ended meanwhile hides too: whoever asks again gets in.
+    let of_both = records.iter().filter_map(|record| parted(member, record));
+    of_member.unwrap_or(false) || of_all.into_iter().chain(of_both).any(|it| it.hides_from(viewer))
 }
 
 /// Whether a record hides the member from others; `None` where it says nothing about that.

@@ -11,6 +11,7 @@ pub mod channel;
 pub mod checkpoint;
 pub mod chunked;
 pub mod counters;
+pub mod custom_fields;
 pub mod decide;
 pub mod delivery;
 pub mod directory;

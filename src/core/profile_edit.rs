@@ -31,11 +31,14 @@ pub fn edit(facts: &MemberFacts, patch: &ProfilePatch) -> (MemberFacts, Vec<Fiel
     });
     let mut slug = facts.slug.clone();
     editor.text("profile.slug", &mut slug, &patch.slug.clone().map(Some));
+    let mut login_email = facts.login_email.clone();
+    editor.text("loginEmail", &mut login_email, &patch.login_email.clone().map(Some));
     let privacy = patch.privacy.unwrap_or(facts.privacy);
     if privacy != facts.privacy {
         editor.note("privacyStatus", privacy_text(facts.privacy), privacy_text(privacy));
     }
-    let edited = MemberFacts { profile: Arc::new(profile), slug, privacy, ..facts.clone() };
+    let profile = Arc::new(profile);
+    let edited = MemberFacts { profile, slug, login_email, privacy, ..facts.clone() };
     (edited, editor.changes)
 }
 

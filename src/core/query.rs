@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::about::About;
 use crate::domain::command::ItemDetails;
+use crate::domain::custom_field::FieldDefinition;
 use crate::domain::event::{Badge, Endpoint, MemberFacts};
 use crate::domain::profile::{PrivacyStatus, Status};
 use crate::domain::report::MemberReport;
 use crate::domain::settings::{RoleDefinition, SettingStep};
 use crate::domain::{
-    AboutId, AppId, AssignmentId, BadgeId, EndpointId, ItemKey, MemberId, Refusal, ReportId,
-    Timestamp,
+    AboutId, AppId, AssignmentId, BadgeId, EndpointId, FieldId, ItemKey, MemberId, Refusal,
+    ReportId, RoleId, Timestamp,
 };
 
 use super::member_reports::ReportedMember;
@@ -196,9 +197,27 @@ pub enum Query {
         page: Page,
     },
     Settings(SettingsAsked),
+    /// Whom a member blocks for itself, by age of the member.
+    Blocking {
+        member: MemberId,
+        page: Page,
+    },
+    /// The same, and who blocks it.
+    Blocks {
+        member: MemberId,
+        page: Page,
+    },
     /// Which roles members hold; `None` asks for all who hold any.
     RolesOf {
         members: Option<Vec<MemberId>>,
+    },
+    /// Which fields apply to members. Who is not there is left out.
+    FieldsOfMembers {
+        members: Vec<MemberId>,
+    },
+    /// The same of roles.
+    FieldsOfRoles {
+        roles: Vec<RoleId>,
     },
     /// Where a member's live channel stands and whether `viewer` may see it.
     Channel {
@@ -212,8 +231,21 @@ pub enum Query {
 pub enum SettingsAsked {
     DefaultPrivacy,
     MemberPrivacy,
-    Role { key: String },
+    Role {
+        key: String,
+    },
     Roles,
+    /// Those that are not hidden, in their order.
+    Fields,
+    Field {
+        id: FieldId,
+    },
+    Application {
+        field: FieldId,
+    },
+    Applications {
+        fields: Vec<FieldId>,
+    },
 }
 
 pub type BadgeFilter = TextFilter<BadgeField>;
@@ -285,6 +317,22 @@ pub enum View {
     Standing(Standing),
     Settings(Vec<SettingStep>),
     RolesOf(Vec<(MemberId, Vec<Arc<RoleDefinition>>)>),
+    Blocks(PageOf<MemberBlocked>),
+    FieldsApplied(FieldsApplied),
+}
+
+/// The fields that are shown, and of each subject which of them apply, in the same order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldsApplied {
+    pub fields: Vec<FieldDefinition>,
+    pub subjects: Vec<([u8; 16], Vec<bool>)>,
+}
+
+/// One end of a block that a member made for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberBlocked {
+    Blocking(MemberId),
+    Blocked(MemberId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::custom_fields::CustomFields;
 use super::query::SettingsAsked;
 use crate::domain::RoleId;
+use crate::domain::custom_field::{FieldApplication, FieldDefinition, FieldStep};
 use crate::domain::settings::{
     Candidates, DefaultPrivacy, MemberPrivacy, RoleDefinition, SettingStep, Visibility,
 };
@@ -16,6 +18,7 @@ pub struct Settings {
     pub member_privacy: MemberPrivacy,
     /// By key.
     roles: BTreeMap<String, Arc<RoleDefinition>>,
+    pub fields: CustomFields,
 }
 
 impl Settings {
@@ -29,6 +32,7 @@ impl Settings {
             SettingStep::RoleDeleted { role } => {
                 self.roles.remove(&role.key);
             }
+            SettingStep::Field(step) => self.fields.apply(step),
         }
     }
 
@@ -42,6 +46,7 @@ impl Settings {
             steps.push(SettingStep::MemberPrivacy(self.member_privacy));
         }
         steps.extend(self.roles().map(step_of));
+        steps.extend(self.fields.stored().map(SettingStep::Field));
         steps
     }
 
@@ -73,6 +78,15 @@ impl Settings {
             SettingsAsked::MemberPrivacy => vec![SettingStep::MemberPrivacy(self.member_privacy)],
             SettingsAsked::Roles => self.roles().map(step_of).collect(),
             SettingsAsked::Role { key } => vec![step_of(self.role(key)?)],
+            SettingsAsked::Fields => self.fields.shown().map(field_step).collect(),
+            SettingsAsked::Field { id } => vec![field_step(self.fields.get(*id)?)],
+            SettingsAsked::Application { field } => {
+                vec![application_step(self.fields.application(*field)?)]
+            }
+            SettingsAsked::Applications { fields } => {
+                let found = fields.iter().filter_map(|field| self.fields.application(*field));
+                found.map(application_step).collect()
+            }
         })
     }
 
@@ -85,6 +99,14 @@ impl Settings {
     pub fn shows_visitors(&self) -> bool {
         self.shows_members() && self.member_privacy.visibility == Visibility::All
     }
+}
+
+fn field_step(field: &FieldDefinition) -> SettingStep {
+    SettingStep::Field(Arc::new(FieldStep::Created(field.clone())))
+}
+
+fn application_step(application: &FieldApplication) -> SettingStep {
+    SettingStep::Field(Arc::new(FieldStep::ApplicationCreated(application.clone())))
 }
 
 fn step_of(role: &Arc<RoleDefinition>) -> SettingStep {

@@ -1,5 +1,7 @@
 //! Who sees whom. A viewer's eye is opened once for a question, and asked of each member.
 
+use std::collections::BTreeSet;
+
 use crate::domain::profile::{PrivacyStatus, Status};
 use crate::domain::{MemberId, Refusal};
 
@@ -8,6 +10,7 @@ use super::directory::Row;
 use super::ordinal_set::OrdinalSet;
 use super::query::Viewer;
 use super::site::Site;
+use super::ties::Tie;
 
 /// A viewer, as far as members are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +52,10 @@ impl Site {
         }
         match eye {
             Eye::Whole => true,
-            Eye::Open { own } => own == Some(member) || is_open(row),
+            Eye::Open { own } => {
+                let is_apart = |own| self.ties.are_apart(own, member);
+                own == Some(member) || is_open(row) && !own.is_some_and(is_apart)
+            }
             Eye::Closed { own } => own == Some(member),
         }
     }
@@ -61,7 +67,13 @@ impl Site {
     /// The member, where this viewer may see it; else it looks like one that does not exist.
     pub(super) fn visible_member(&self, id: MemberId, viewer: Viewer) -> Result<u32, Refusal> {
         let member = self.member(id)?;
-        if self.is_visible(member, viewer) { Ok(member) } else { Err(member_not_found(id)) }
+        let eye = self.eye(viewer);
+        if self.sees(eye, member) {
+            return Ok(member);
+        }
+        // Who blocks may know why: it may want to end it.
+        let blocks = eye.own().is_some_and(|own| self.ties.holds(own, Tie::Blocks(member)));
+        Err(if blocks { blocked_for_oneself(id) } else { member_not_found(id) })
     }
 
     /// How many of the listed members of a set the viewer does not see.
@@ -71,12 +83,30 @@ impl Site {
             Eye::Whole => 0,
             Eye::Open { .. } => {
                 let private = self.directory.private();
-                let own = own(eye.own()).filter(|own| private.contains(*own));
-                set.common_len(private) - usize::from(own.is_some())
+                let own_if_private = own(eye.own()).filter(|own| private.contains(*own));
+                let apart = eye.own().map_or(0, |own| self.open_and_apart(own, set));
+                set.common_len(private) - usize::from(own_if_private.is_some()) + apart
             }
-            Eye::Closed { .. } => self.listed_len(set) - usize::from(own(eye.own()).is_some()),
+            Eye::Closed { .. } => {
+                let own = own(eye.own()).filter(|own| self.directory.is_listed(*own));
+                self.listed_len(set) - usize::from(own.is_some())
+            }
         }
     }
+
+    /// Members of a set that a block alone hides from this one.
+    fn open_and_apart(&self, own: u32, set: &OrdinalSet) -> usize {
+        let both: BTreeSet<u32> =
+            self.ties.blocked_by(own).chain(self.ties.blockers_of(own)).collect();
+        let is_hidden =
+            |other: &&u32| set.contains(**other) && is_open(self.directory.row(**other));
+        both.iter().filter(is_hidden).count()
+    }
+}
+
+fn blocked_for_oneself(id: MemberId) -> Refusal {
+    let detail = format!("you block member {id}");
+    Refusal::NotFound { code: "MEMBER_TO_MEMBER_BLOCKED", detail }
 }
 
 /// Whether anybody may see the member who may see members at all.

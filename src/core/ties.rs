@@ -1,5 +1,5 @@
 //! What binds members beyond follows and likes: the roles that they hold, the slugs that they gave
-//! up. Sparse and resident.
+//! up, whom they block. Sparse and resident.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,6 +22,8 @@ pub enum Tie {
         until: Timestamp,
         hash: u128,
     },
+    /// Neither of both sees the other.
+    Blocks(u32),
 }
 
 /// Hashes of slugs, as rows keep them.
@@ -37,6 +39,8 @@ pub struct Ties {
     ties: BTreeMap<u32, BTreeSet<Tie>>,
     /// Who held a slug back last, and until when.
     slugs: BTreeMap<u128, (u32, Timestamp)>,
+    /// By whom a member is blocked.
+    blockers: BTreeMap<u32, BTreeSet<u32>>,
 }
 
 impl Ties {
@@ -68,6 +72,9 @@ impl Ties {
             Tie::Slug { until, hash } => {
                 self.slugs.insert(hash, (member, until));
             }
+            Tie::Blocks(other) => {
+                self.blockers.entry(other).or_default().insert(member);
+            }
             Tie::Role(_) => {}
         }
     }
@@ -79,11 +86,40 @@ impl Ties {
                 self.ties.remove(&member);
             }
         }
-        if let Tie::Slug { hash, .. } = tie
-            && self.slugs.get(&hash).is_some_and(|(holder, _)| *holder == member)
-        {
-            self.slugs.remove(&hash);
+        match tie {
+            Tie::Slug { hash, .. } => {
+                if self.slugs.get(&hash).is_some_and(|(holder, _)| *holder == member) {
+                    self.slugs.remove(&hash);
+                }
+            }
+            Tie::Blocks(other) => self.unblock(member, other),
+            Tie::Role(_) => {}
         }
+    }
+
+    fn unblock(&mut self, member: u32, other: u32) {
+        if let Some(blockers) = self.blockers.get_mut(&other) {
+            blockers.remove(&member);
+            if blockers.is_empty() {
+                self.blockers.remove(&other);
+            }
+        }
+    }
+
+    pub fn blocked_by(&self, member: u32) -> impl Iterator<Item = u32> + '_ {
+        self.of(member).filter_map(|tie| match tie {
+            Tie::Blocks(other) => Some(other),
+            Tie::Role(_) | Tie::Slug { .. } => None,
+        })
+    }
+
+    pub fn blockers_of(&self, member: u32) -> impl Iterator<Item = u32> + '_ {
+        self.blockers.get(&member).into_iter().flatten().copied()
+    }
+
+    /// Whether one of both blocks the other.
+    pub fn are_apart(&self, one: u32, other: u32) -> bool {
+        self.holds(one, Tie::Blocks(other)) || self.holds(other, Tie::Blocks(one))
     }
 
     /// A member that is gone is bound by nothing.
@@ -96,7 +132,7 @@ impl Ties {
     pub fn give_up_slug(&mut self, member: u32, slug: SlugChange, now: Timestamp) {
         let held = self.of(member).filter_map(|tie| match tie {
             Tie::Slug { hash, .. } => Some((tie, hash)),
-            Tie::Role(_) => None,
+            Tie::Role(_) | Tie::Blocks(_) => None,
         });
         let held: Vec<(Tie, u128)> = held.collect();
         let again = |hash: u128| hash == slug.new || hash == slug.old;
@@ -106,7 +142,12 @@ impl Ties {
         for (tie, _) in known.iter().chain(others.iter().take(surplus)) {
             self.loosen(member, *tie);
         }
-        let until = now.plus_ms(SLUG_RESERVED_MS);
+        // Later than all before, so that the newest of them are told apart.
+        let last = others.last().map(|(tie, _)| match tie {
+            Tie::Slug { until, .. } => until.plus_ms(1),
+            Tie::Role(_) | Tie::Blocks(_) => now,
+        });
+        let until = now.plus_ms(SLUG_RESERVED_MS).max(last.unwrap_or(now));
         self.bind(member, Tie::Slug { until, hash: slug.old });
     }
 
@@ -126,6 +167,14 @@ impl Site {
         match step {
             TieStep::RoleAssigned { role, .. } => self.ties.bind(member, Tie::Role(role.id)),
             TieStep::RoleUnassigned { role, .. } => self.ties.loosen(member, Tie::Role(role.id)),
+            TieStep::Blocked { blocked, .. } => {
+                let blocked = self.known(*blocked);
+                self.ties.bind(member, Tie::Blocks(blocked));
+            }
+            TieStep::Unblocked { blocked, .. } => {
+                let blocked = self.known(*blocked);
+                self.ties.loosen(member, Tie::Blocks(blocked));
+            }
         }
         self.stamps.touch_member(member, at.commit);
     }
@@ -134,7 +183,7 @@ impl Site {
     pub(super) fn roles_of(&self, member: u32) -> Vec<Arc<RoleDefinition>> {
         let role = |tie| match tie {
             Tie::Role(id) => self.settings.role_of(id).cloned(),
-            Tie::Slug { .. } => None,
+            Tie::Slug { .. } | Tie::Blocks(_) => None,
         };
         let mut roles: Vec<Arc<RoleDefinition>> = self.ties.of(member).filter_map(role).collect();
         roles.sort_by(|one, other| one.key.cmp(&other.key));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::command::ItemDetails;
-use crate::domain::event::MemberFacts;
+use crate::domain::event::{Endpoint, MemberFacts};
 use crate::domain::{AboutId, AppId, MemberId, Refusal};
 
 use super::decide::{about_not_found, item_not_found};
@@ -81,15 +81,9 @@ impl Site {
                 Ok(View::MemberIds(self.ids_of(&self.item(ordinal)?.likers, page, eye)))
             }
             Query::Endpoint { id } => Ok(View::Endpoint(self.endpoint(*id)?.clone())),
-            Query::Endpoints { page } => {
-                let all: Vec<_> = self.endpoints.values().cloned().collect();
-                let found = page_of(page, 0..all.len() as u32);
-                Ok(View::Endpoints(found.map(|position| all[position as usize].clone())))
-            }
-            Query::About { id, viewer } => self.about_seen(*id, *viewer),
-            Query::OwnAbout { member } => self.own_about_seen(*member),
-            Query::Abouts { filter, page, viewer } => {
-                Ok(View::Abouts(self.abouts_page(filter, page, *viewer)?))
+            Query::Endpoints { page } => Ok(View::Endpoints(self.endpoints_page(page))),
+            Query::About { .. } | Query::OwnAbout { .. } | Query::Abouts { .. } => {
+                self.about_view(query)
             }
             Query::Standing { member } => {
                 let standing = self.standings.get(self.member(*member)?);
@@ -99,13 +93,33 @@ impl Site {
             Query::ReportedMembers { members, page } => {
                 Ok(View::ReportedMembers(self.reported_page(members, page)))
             }
-            Query::Settings(asked) => self.settings_asked(asked),
-            Query::RolesOf { members } => self.roles_view(members.as_deref()),
+            Query::Settings(_)
+            | Query::RolesOf { .. }
+            | Query::FieldsOfMembers { .. }
+            | Query::FieldsOfRoles { .. }
+            | Query::Blocking { .. }
+            | Query::Blocks { .. } => self.setting_view(query),
             Query::Channel { member, viewer } => {
                 let member = self.visible_member(*member, *viewer)?;
                 let last_seq = self.directory.row(member).last_seq;
                 Ok(View::Channel(ChannelView { last_seq }))
             }
+        }
+    }
+
+    fn endpoints_page(&self, page: &Page) -> PageOf<Arc<Endpoint>> {
+        let all: Vec<_> = self.endpoints.values().cloned().collect();
+        page_of(page, 0..all.len() as u32).map(|position| all[position as usize].clone())
+    }
+
+    fn about_view(&self, query: &Query) -> Seen {
+        match query {
+            Query::About { id, viewer } => self.about_seen(*id, *viewer),
+            Query::OwnAbout { member } => self.own_about_seen(*member),
+            Query::Abouts { filter, page, viewer } => {
+                Ok(View::Abouts(self.abouts_page(filter, page, *viewer)?))
+            }
+            other => unreachable!("{other:?} asks for no about"),
         }
     }
 
@@ -146,7 +160,7 @@ impl Site {
         Ok(View::MemberIds(self.ids_of(set, page, self.eye(viewer))))
     }
 
-    fn ids_of(&self, set: &OrdinalSet, page: &Page, eye: Eye) -> PageOf<MemberId> {
+    pub(super) fn ids_of(&self, set: &OrdinalSet, page: &Page, eye: Eye) -> PageOf<MemberId> {
         let is_in = |member: &u32| self.directory.is_listed(*member) && self.sees(eye, *member);
         let rest: Box<dyn Iterator<Item = u32> + '_> = match &page.start {
             PageStart::Offset(offset) => Box::new(set.iter().filter(is_in).skip(*offset)),

@@ -61,6 +61,7 @@ pub struct ProfilePatch {
     pub job_title: Option<Option<String>>,
     pub custom_fields: Option<Vec<super::profile::CustomField>>,
     pub slug: Option<String>,
+    pub login_email: Option<String>,
     pub privacy: Option<PrivacyStatus>,
 }
 

@@ -28,6 +28,7 @@ pub mod kind {
     pub enum About {}
     pub enum OauthClient {}
     pub enum Role {}
+    pub enum Field {}
 }
 
 pub type SiteId = Id<kind::Site>;
@@ -39,6 +40,7 @@ pub type KeyId = Id<kind::Key>;
 pub type ReportId = Id<kind::Report>;
 pub type AboutId = Id<kind::About>;
 pub type RoleId = Id<kind::Role>;
+pub type FieldId = Id<kind::Field>;
 /// An application that lets visitors and members in, as OAuth 2.0 calls it.
 pub type ClientId = Id<kind::OauthClient>;
 

@@ -82,6 +82,16 @@ pub const SLUG_BYTES_MAX: usize = 255;
 pub const SLUG_RESERVED_MS: i64 = 30 * 86_400_000;
 pub const SLUGS_RESERVED_PER_MEMBER_MAX: usize = 5;
 
+/// Members whom one member blocks for itself.
+pub const BLOCKS_PER_MEMBER_MAX: usize = 1_000;
+
+pub const FIELDS_PER_SITE_MAX: usize = 100;
+pub const FIELD_NAME_CHARS_MAX: usize = 150;
+/// To whom a field applies, and whom it leaves out, each.
+pub const FIELD_SCOPES_MAX: usize = 100;
+/// Members, roles or fields that one question about applications names.
+pub const FIELD_SUBJECTS_MAX: usize = 100;
+
 pub const ROLES_PER_SITE_MAX: usize = 100;
 pub const ROLES_PER_MEMBER_MAX: usize = 20;
 pub const ROLE_KEY_BYTES_MAX: usize = 100;

@@ -4,6 +4,7 @@ pub mod about;
 pub mod badge;
 pub mod batch;
 pub mod command;
+pub mod custom_field;
 pub mod endpoint;
 pub mod event;
 pub mod id;
@@ -20,8 +21,8 @@ pub use batch::{Change, Commit, Touch, WrittenRecord};
 pub use command::{Command, ItemKey};
 pub use event::{Event, Record};
 pub use id::{
-    AboutId, AppId, AssignmentId, BadgeId, ClientId, EndpointId, ItemOrdinal, KeyId, MemberId,
-    MemberOrdinal, OpId, ReportId, RoleId, SiteId,
+    AboutId, AppId, AssignmentId, BadgeId, ClientId, EndpointId, FieldId, ItemOrdinal, KeyId,
+    MemberId, MemberOrdinal, OpId, ReportId, RoleId, SiteId,
 };
 pub use refusal::{Refusal, Violation};
 pub use time::Timestamp;

@@ -1,11 +1,13 @@
-//! What a site decides for all of its members at once: who sees them, as what they begin, and which
-//! roles there are. Stored for ever in this order: variants and fields are only appended.
+//! What a site decides for all of its members at once: who sees them, as what they begin, which
+//! roles and which fields of their own there are. Stored for ever in this order: variants and fields
+//! are only appended.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
+use super::custom_field::{FieldStep, FieldWish};
 use super::id::RoleId;
 use super::profile::PrivacyStatus;
 
@@ -70,6 +72,7 @@ pub enum SettingStep {
     MemberPrivacy(MemberPrivacy),
     Role { role: Arc<RoleDefinition>, is_new: bool },
     RoleDeleted { role: Arc<RoleDefinition> },
+    Field(Arc<FieldStep>),
 }
 
 impl SettingStep {
@@ -81,6 +84,7 @@ impl SettingStep {
             SettingStep::Role { is_new: true, .. } => "role.created",
             SettingStep::Role { is_new: false, .. } => "role.updated",
             SettingStep::RoleDeleted { .. } => "role.deleted",
+            SettingStep::Field(step) => step.type_name(),
         }
     }
 }
@@ -93,6 +97,7 @@ pub enum SettingWish {
     CreateRole { id: RoleId, key: String, title: String, blockable: bool },
     UpdateRole { key: String, blockable: Option<bool>, revision: Option<u64> },
     DeleteRole { key: String },
+    Field(FieldWish),
 }
 
 impl SettingWish {
@@ -104,6 +109,7 @@ impl SettingWish {
             SettingWish::CreateRole { .. } => "create_role",
             SettingWish::UpdateRole { .. } => "update_role",
             SettingWish::DeleteRole { .. } => "delete_role",
+            SettingWish::Field(wish) => wish.kind(),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What binds a member beyond follows and likes: the roles it holds. Stored for ever in this order:
-//! variants and fields are only appended.
+//! What binds a member beyond follows and likes: the roles it holds, whom it blocks. Stored for
+//! ever in this order: variants and fields are only appended.
 
 use std::sync::Arc;
 
@@ -11,16 +11,32 @@ use super::settings::RoleDefinition;
 /// What happened to a tie.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TieStep {
-    RoleAssigned { member: MemberId, role: Arc<RoleDefinition> },
-    RoleUnassigned { member: MemberId, role: Arc<RoleDefinition> },
+    RoleAssigned {
+        member: MemberId,
+        role: Arc<RoleDefinition>,
+    },
+    RoleUnassigned {
+        member: MemberId,
+        role: Arc<RoleDefinition>,
+    },
+    /// The other is not told: this is on the channel of who blocks alone.
+    Blocked {
+        member: MemberId,
+        blocked: MemberId,
+    },
+    Unblocked {
+        member: MemberId,
+        blocked: MemberId,
+    },
 }
 
 impl TieStep {
     pub fn member(&self) -> MemberId {
         match self {
-            TieStep::RoleAssigned { member, .. } | TieStep::RoleUnassigned { member, .. } => {
-                *member
-            }
+            TieStep::RoleAssigned { member, .. }
+            | TieStep::RoleUnassigned { member, .. }
+            | TieStep::Blocked { member, .. }
+            | TieStep::Unblocked { member, .. } => *member,
         }
     }
 
@@ -29,6 +45,8 @@ impl TieStep {
         match self {
             TieStep::RoleAssigned { .. } => "member.role_assigned",
             TieStep::RoleUnassigned { .. } => "member.role_unassigned",
+            TieStep::Blocked { .. } => "member_to_member_block.created",
+            TieStep::Unblocked { .. } => "member_to_member_block.deleted",
         }
     }
 }
@@ -38,6 +56,8 @@ impl TieStep {
 pub enum TieWish {
     AssignRole { key: String },
     UnassignRole { key: String },
+    Block { other: MemberId },
+    Unblock { other: MemberId },
 }
 
 impl TieWish {
@@ -46,6 +66,8 @@ impl TieWish {
         match self {
             TieWish::AssignRole { .. } => "assign_role",
             TieWish::UnassignRole { .. } => "unassign_role",
+            TieWish::Block { .. } => "block_for_oneself",
+            TieWish::Unblock { .. } => "unblock_for_oneself",
         }
     }
 }

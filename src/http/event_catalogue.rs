@@ -34,7 +34,10 @@ const ASSIGNMENT: &str =
 /// The document goes to the member itself and to keys.
 const ABOUT: &str = "memberAbout: EventAbout";
 const MODERATED: &str = "member: Member, moderation: Moderation";
+const BLOCK: &str = "memberId: uuid, blockedMemberId: uuid";
 const COMMUNITY: &str = "memberId: uuid, privacyStatus: Privacy";
+const FIELD: &str = "customField: CustomField";
+const APPLICATION: &str = "customFieldApplication: CustomFieldApplication";
 const ROLE: &str = "role: MemberRoleDefinition";
 const HELD_ROLE: &str = "memberId: uuid, role: MemberRole";
 const REPORTED: &str = "reportedMemberId: uuid";
@@ -62,6 +65,8 @@ pub const TYPES: &[EventType] = &[
     of("member.community_left", "a member shows itself to nobody any more", COMMUNITY),
     of("member.role_assigned", "a member holds a role", HELD_ROLE),
     of("member.role_unassigned", "a member holds a role no more", HELD_ROLE),
+    of("member_to_member_block.created", "a member blocks another for itself", BLOCK),
+    of("member_to_member_block.deleted", "a member blocks another no more", BLOCK),
     of(
         "default_privacy.updated",
         "new members begin otherwise than before",
@@ -75,6 +80,13 @@ pub const TYPES: &[EventType] = &[
     of("role.created", "there is a role", ROLE),
     of("role.updated", "a role changed", ROLE),
     of("role.deleted", "a role is gone, and nobody holds it any more", ROLE),
+    of("custom_field.created", "there is another field in profiles", FIELD),
+    of("custom_field.updated", "a field changed", FIELD),
+    of("custom_field.deleted", "a field is gone", FIELD),
+    of("custom_field.ordered", "fields stand in another order", "customFieldIds: [uuid]"),
+    of("custom_field_application.created", "a field applies to some only", APPLICATION),
+    of("custom_field_application.updated", "a field applies to others", APPLICATION),
+    of("custom_field_application.deleted", "a field applies to everybody again", APPLICATION),
     of("follow.created", "a member follows another", FOLLOW),
     of("follow.deleted", "a member follows another no more", FOLLOW),
     of("item.created", "an app told of something that a member authored", "item: EventItem"),

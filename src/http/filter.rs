@@ -6,6 +6,7 @@ use super::fields::{Faults, Node};
 use super::filter_grammar::{self, Language};
 use super::names::{PRIVACY_NAMES, STATUS_NAMES};
 use crate::core::query::{MemberFilter, MemberOrder};
+use crate::domain::SiteId;
 use crate::domain::limits::{
     EMAIL_BYTES_MAX, FILTER_VALUES_MAX, NICKNAME_BYTES_MAX, SLUG_BYTES_MAX,
 };
@@ -16,6 +17,10 @@ pub enum Vocabulary {
     Members,
     /// Queries of counters know their member's id and nothing else.
     MemberIdOnly,
+    /// Members as users of the platform, all of one site.
+    UserMembers {
+        site: SiteId,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +31,8 @@ pub enum Field {
     Slug,
     Status,
     Privacy,
+    /// Of everybody the same.
+    Site,
 }
 
 /// Reads a filter object; an absent one means everyone.
@@ -46,7 +53,15 @@ impl Language for Vocabulary {
             (Vocabulary::Members, "status") => Some(Field::Status),
             (Vocabulary::Members, "privacyStatus") => Some(Field::Privacy),
             (Vocabulary::MemberIdOnly, "memberId") => Some(Field::Id),
-            (Vocabulary::Members | Vocabulary::MemberIdOnly, _) => None,
+            (Vocabulary::UserMembers { .. }, "memberId" | "userId") => Some(Field::Id),
+            (Vocabulary::UserMembers { .. }, "status") => Some(Field::Status),
+            (Vocabulary::UserMembers { .. }, "metaSiteId" | "siteMembersInstanceId") => {
+                Some(Field::Site)
+            }
+            (
+                Vocabulary::Members | Vocabulary::MemberIdOnly | Vocabulary::UserMembers { .. },
+                _,
+            ) => None,
         }
     }
 
@@ -56,6 +71,9 @@ impl Language for Vocabulary {
                 "id, loginEmail, profile.nickname, profile.slug, status, privacyStatus"
             }
             Vocabulary::MemberIdOnly => "memberId",
+            Vocabulary::UserMembers { .. } => {
+                "memberId, userId, status, metaSiteId, siteMembersInstanceId"
+            }
         }
     }
 
@@ -67,6 +85,7 @@ impl Language for Vocabulary {
         operator: &str,
     ) -> Option<MemberFilter> {
         match operator {
+            "$eq" | "$in" if field == Field::Site => Some(self.of_site(faults, node)),
             "$eq" => equal(faults, node, field),
             "$in" => Some(among(faults, node, field)),
             "$startsWith" if field == Field::Nickname => {
@@ -91,6 +110,15 @@ impl Language for Vocabulary {
 
     fn not(filter: MemberFilter) -> MemberFilter {
         MemberFilter::Not(Box::new(filter))
+    }
+}
+
+impl Vocabulary {
+    /// Everyone where the members' own site is among those asked for, else nobody.
+    fn of_site(&self, faults: &mut Faults, node: &Node<'_>) -> MemberFilter {
+        let asked: Vec<SiteId> = faults.ids(node, FILTER_VALUES_MAX);
+        let is_own = |site: &SiteId| *self == Vocabulary::UserMembers { site: *site };
+        if asked.iter().any(is_own) { MemberFilter::Everyone } else { nobody() }
     }
 }
 
@@ -134,6 +162,8 @@ fn one_of(faults: &mut Faults, node: &Node<'_>, field: Field, values: &[Value]) 
         Field::Status => MemberFilter::Statuses(each(faults, node, values, |faults, node| {
             faults.choice(node, STATUS_NAMES)
         })),
+        // Answered by the vocabulary.
+        Field::Site => MemberFilter::Everyone,
         Field::Privacy => MemberFilter::Privacy(each(faults, node, values, |faults, node| {
             faults.choice(node, PRIVACY_NAMES)
         })),
@@ -156,7 +186,7 @@ fn each<T>(
 
 fn is_always_there(field: Field) -> bool {
     match field {
-        Field::Id | Field::Status | Field::Privacy => true,
+        Field::Id | Field::Status | Field::Privacy | Field::Site => true,
         Field::LoginEmail | Field::Nickname | Field::Slug => false,
     }
 }

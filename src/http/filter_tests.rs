@@ -103,7 +103,11 @@ fn what_cannot_be_answered_is_refused_by_name() {
     check_refused(json!({"status": {"$gt": "A"}}), "filter.status.$gt", unsupported);
     check_refused(json!({"$nor": []}), "filter.$nor", unsupported);
     check_refused(json!({"profile.nickname": null}), "filter.profile.nickname", unsupported);
-    check_refused(json!({"profile.slug": "ann"}), "filter.profile.slug", "UNSUPPORTED_FIELD");
+    check_refused(
+        json!({"contact.firstName": "Ann"}),
+        "filter.contact.firstName",
+        "UNSUPPORTED_FIELD",
+    );
     check_refused(json!({"id": "nonsense"}), "filter.id.0", "FORMAT");
     check_refused(json!("text"), "filter", "TYPE");
 }

@@ -102,6 +102,7 @@ impl MemberReader<'_> {
             custom_fields: filled_list(self.custom_fields(&contact.child("customFields"))),
             // By routes of its own.
             slug: None,
+            login_email: None,
             privacy: self.faults.choice(&member.child("privacyStatus"), PRIVACY_NAMES),
         }
     }

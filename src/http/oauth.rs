@@ -117,7 +117,11 @@ async fn renewed(call: &Call, token: &str) -> Result<Value, Problem> {
             check_login(call, desk, &proven, login).await?;
             TokenUse::Member
         }
-        TokenUse::Member | TokenUse::Visitor | TokenUse::Session | TokenUse::Recovery => {
+        TokenUse::Member
+        | TokenUse::Visitor
+        | TokenUse::Session
+        | TokenUse::Approval
+        | TokenUse::Recovery => {
             return Err(invalid_grant());
         }
     };
@@ -209,9 +213,11 @@ pub async fn token_info(call: Call) -> Result<Reply, Problem> {
 fn info(proven: ProvenToken) -> Value {
     let Grant { token_use, subject, client, .. } = proven.grant;
     let subject_type = match token_use {
-        TokenUse::Member | TokenUse::MemberRefresh | TokenUse::Session | TokenUse::Recovery => {
-            "MEMBER"
-        }
+        TokenUse::Member
+        | TokenUse::MemberRefresh
+        | TokenUse::Session
+        | TokenUse::Approval
+        | TokenUse::Recovery => "MEMBER",
         TokenUse::Visitor | TokenUse::VisitorRefresh => "VISITOR",
     };
     let mut info = json!({

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::access::Access;
 use super::event_catalogue;
 use super::openapi_badges;
+use super::openapi_fields;
 use super::openapi_identity;
 use super::openapi_operations::{self, Described};
 use super::openapi_schemas;
@@ -73,6 +74,7 @@ fn operation(row: &Row) -> Value {
 fn operations() -> impl Iterator<Item = &'static Described> {
     let identity = openapi_identity::OPERATIONS.iter();
     let others = openapi_settings::OPERATIONS.iter().chain(identity);
+    let others = others.chain(openapi_fields::OPERATIONS);
     openapi_operations::OPERATIONS.iter().chain(openapi_badges::OPERATIONS).chain(others)
 }
 

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::openapi_fields;
 use super::openapi_identity;
 use super::openapi_settings;
 use crate::domain::limits;
@@ -257,7 +258,11 @@ pub fn inlined(schema: Value) -> Value {
 
 /// All components, by name.
 fn components() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    COMPONENTS.iter().chain(openapi_identity::COMPONENTS).chain(openapi_settings::COMPONENTS)
+    COMPONENTS
+        .iter()
+        .chain(openapi_identity::COMPONENTS)
+        .chain(openapi_settings::COMPONENTS)
+        .chain(openapi_fields::COMPONENTS)
 }
 
 pub fn all() -> Value {
@@ -330,6 +335,7 @@ fn scalar(kind: &str) -> Value {
         "badgeTitle" => text(limits::BADGE_TITLE_CHARS_MAX),
         "reportText" => text(limits::REPORT_DESCRIPTION_BYTES_MAX),
         "moderationReason" => text(limits::MODERATION_REASON_BYTES_MAX),
+        "fieldName" => text(limits::FIELD_NAME_CHARS_MAX),
         "slug" => text(limits::SLUG_BYTES_MAX),
         "roleKey" => text(limits::ROLE_KEY_BYTES_MAX),
         "roleTitle" => text(limits::ROLE_TITLE_BYTES_MAX),

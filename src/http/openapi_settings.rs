@@ -1,13 +1,59 @@
-//! The words of the operations on what a site decides for all members: privacy and roles.
+//! The words of the operations on what a site decides for all members, on blocks between them, and
+//! of the platform's older modules.
 
-use super::openapi_operations::{Described, reads, takes, words};
+use super::openapi_operations::{Described, PAGE, reads, takes, words};
 
 const DEFAULT: &str = "defaultPrivacy: DefaultPrivacy";
 const PRIVACY: &str = "memberPrivacySettings: MemberPrivacySettings";
 const ROLE: &str = "role: MemberRoleDefinition";
+const SITE_MEMBER: &str = "member: SiteMember";
+const SITE_REGISTER: &str = "email: email, password: password, contactInfo?: SiteContact, \
+    profilePrivacyStatus?: SitePrivacy, emailVerification?: SiteVerification";
 const KEY: &str = "roleKey: roleKey";
 
 pub const OPERATIONS: &[Described] = &[
+    words(
+        "approveSiteMember",
+        "Site members",
+        "Let a member in that its id, its e-mail or its approval token names",
+        takes("id?: uuid, email?: email, token?: string", "session: SiteSession"),
+    ),
+    words(
+        "blockSiteMember",
+        "Site members",
+        "Block a member that its id or its e-mail names",
+        takes("id?: uuid, email?: email, source?: string", ""),
+    ),
+    words(
+        "changeLoginEmail",
+        "Site members",
+        "Give a member another login e-mail",
+        takes("id?: uuid, newEmail: email, revokeCurrentSessions?: boolean", SITE_MEMBER),
+    ),
+    words(
+        "loginSiteMember",
+        "Site members",
+        "A session for an e-mail and its password",
+        takes("email: email, password: string", "session: SiteSession, member: SiteMember"),
+    ),
+    words(
+        "registerSiteMember",
+        "Site members",
+        "Become a member; where the address is to be verified, in two calls",
+        takes(SITE_REGISTER, "session?: SiteSession, member: SiteMember, approvalToken?: string"),
+    ),
+    words(
+        "sendSetPasswordEmail",
+        "Site members",
+        "Mail what sets a password",
+        takes("email: email, hideIgnoreMessage?: boolean", "accepted: boolean"),
+    ),
+    words(
+        "queryUserMembers",
+        "Members",
+        "Find members as users of the platform see them",
+        takes("query?: ListQuery", "userMembers: [UserMember], metadata: PagingMetadata"),
+    ),
     words("joinCommunity", "Members", "Show oneself to others", takes("", "member: Member")),
     words(
         "leaveCommunity",
@@ -47,6 +93,30 @@ pub const OPERATIONS: &[Described] = &[
         takes("memberPrivacySettings: MemberPrivacySettingsInput", PRIVACY),
     ),
     words(
+        "blockMemberForMe",
+        "Blocks",
+        "Block a member for oneself: neither sees the other, and their follows end",
+        takes("memberId: uuid", ""),
+    ),
+    words(
+        "unblockMemberForMe",
+        "Blocks",
+        "Block a member no more; what ended stays ended",
+        reads("", ""),
+    ),
+    words(
+        "listCurrentMemberBlocking",
+        "Blocks",
+        "List whom one blocks",
+        reads(PAGE, "blockedMemberIds: [uuid], pagingMetadata: PagingMetadata"),
+    ),
+    words(
+        "listMemberBlocks",
+        "Blocks",
+        "List whom a member blocks, and who blocks it",
+        reads(PAGE, "memberBlocks: [MemberBlock], pagingMetadata: PagingMetadata"),
+    ),
+    words(
         "createMemberRoleDefinition",
         "Roles",
         "Make a role",
@@ -83,6 +153,24 @@ pub const OPERATIONS: &[Described] = &[
 ];
 
 pub const COMPONENTS: &[(&str, &str)] = &[
+    ("SiteSession", "token: string"),
+    (
+        "SiteMember",
+        "id: uuid, contactId: uuid, emailVerified: boolean, role: string, loginEmail: any, \
+         memberName: any, nickname: any, firstName: any, lastName: any, \
+         profilePrivacyStatus: SitePrivacy, slug: any, status: SiteStatus, creationDate: time, \
+         lastUpdateDate: time, emails: [email], phones: [string]",
+    ),
+    ("SiteContact", "firstName?: profileText, lastName?: profileText"),
+    ("SitePrivacy", "UNDEFINED|PUBLIC|PRIVATE|COMMUNITY"),
+    ("SiteStatus", "APPLICANT|ACTIVE|BLOCKED|OFFLINE_ONLY"),
+    ("SiteVerification", "verificationId: string, otp: string"),
+    (
+        "UserMember",
+        "memberId: uuid, userId: uuid, contactId: uuid, siteMembersInstanceId: uuid, \
+         metaSiteId: uuid, photo?: Image, nickname?: nickname, privacyStatus: PrivacyStatus, \
+         createdDate: time, updatedDate: time, status: Status, activityStatus: ActivityStatus",
+    ),
     ("DefaultPrivacy", "id: uuid, defaultPrivacy: Privacy, revision: string"),
     ("DefaultPrivacyInput", "defaultPrivacy?: Privacy, revision: string"),
     ("Privacy", "PRIVATE|PUBLIC"),
@@ -102,6 +190,8 @@ pub const COMPONENTS: &[(&str, &str)] = &[
         "MemberRoleDefinition",
         "id: uuid, roleKey: roleKey, title: roleTitle, blockable: boolean, revision: string",
     ),
+    ("MemberBlock", "memberId: uuid, blockDirection: BlockDirection"),
+    ("BlockDirection", "BLOCKING|BLOCKED"),
     ("MemberRole", "roleKey: roleKey, title: roleTitle"),
     ("RoleQuery", "filter?: Filter"),
 ];

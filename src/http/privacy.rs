@@ -74,7 +74,9 @@ fn shown(call: &Call, seq: u64, step: &SettingStep) -> Result<Reply, Problem> {
         SettingStep::MemberPrivacy(privacy) => {
             json!({"memberPrivacySettings": member_privacy_body(site, privacy)})
         }
-        SettingStep::Role { .. } | SettingStep::RoleDeleted { .. } => return unexpected(),
+        SettingStep::Role { .. } | SettingStep::RoleDeleted { .. } | SettingStep::Field(_) => {
+            return unexpected();
+        }
     };
     Reply::json(seq, &body)
 }

@@ -120,7 +120,8 @@ async fn asked(call: &Call, asked: SettingsAsked) -> Result<(u64, Definitions), 
         SettingStep::Role { role, .. } => Some(role),
         SettingStep::DefaultPrivacy(_)
         | SettingStep::MemberPrivacy(_)
-        | SettingStep::RoleDeleted { .. } => None,
+        | SettingStep::RoleDeleted { .. }
+        | SettingStep::Field(_) => None,
     };
     Ok((answer.seq, steps.into_iter().filter_map(role).collect()))
 }

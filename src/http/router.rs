@@ -108,17 +108,17 @@ pub fn is_parameter(segment: &str) -> bool {
     segment.starts_with('{')
 }
 
-/// What stands where the row has parameters. The row may have been reached by a longer alias, but
-/// parameters are counted from the end in all of its spellings.
+/// What stands where the row has parameters. The row may have been reached by a longer or shorter
+/// alias, but parameters are counted from the end in all of its spellings.
 fn parameters(row: &Row, wanted: &[&str]) -> Option<Params> {
     let pattern: smallvec::SmallVec<[&str; 8]> = segments(&row.path).collect();
-    let skipped = wanted.len().checked_sub(pattern.len())?;
     let mut params = Params::new();
-    for (place, segment) in pattern.iter().zip(&wanted[skipped..]) {
+    for (place, segment) in pattern.iter().rev().zip(wanted.iter().rev()) {
         if is_parameter(place) {
             params.push(percent_decoded(segment)?);
         }
     }
+    params.reverse();
     Some(params)
 }
 
@@ -172,6 +172,7 @@ mod tests {
     #[test]
     fn every_spelling_of_a_path_leads_to_its_row() {
         check(Method::GET, "/_api/members/v1/members/abc", "getMember abc");
+        check(Method::GET, "/v1/default-privacy-status", "getDefaultPrivacyStatus");
         check(Method::POST, "/badges/v4/assignments", "createBadgeAssignment");
         check(Method::POST, "/badges/v4/badge-assignments", "createBadgeAssignment");
         check(Method::DELETE, "/badges/v4/badge-assignments/x", "deleteBadgeAssignment x");

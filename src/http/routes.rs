@@ -11,9 +11,10 @@ use super::call::{Answering, Call, Reply};
 use super::error::Problem;
 use super::{
     abouts, app_keys, assignments, attempts, badges, badges_v3, community, connections, consumers,
-    counters, endpoints, event_catalogue, events, followers, health, imports, ingest, items, likes,
+    counters, custom_fields, endpoints, event_catalogue, events, field_applications,
+    field_suggestions, followers, health, imports, ingest, items, likes, member_blocks,
     member_deletion, members, moderation, oauth, oauth_clients, privacy, redirects, replays,
-    reports, roles, sign_on, sign_on_policy, tokens, ui, verification,
+    reports, roles, sign_on, sign_on_policy, site_auth, tokens, ui, user_members, verification,
 };
 use crate::domain::limits::{BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX};
 
@@ -33,6 +34,7 @@ pub fn table() -> Vec<Row> {
         members_rows(),
         moderation_rows(),
         setting_rows(),
+        custom_field_rows(),
         report_rows(),
         about_rows(),
         under("/members/v3/followers", Alias::Api, vec![
@@ -75,6 +77,7 @@ pub fn table() -> Vec<Row> {
         event_log(),
         webhooks(),
         identity_rows(),
+        site_auth_rows(),
         under("", Alias::None, vec![
             get("/livez", Public, "livez", health::live),
             get("/readyz", Public, "readyz", health::ready),
@@ -171,6 +174,12 @@ fn setting_rows() -> Vec<Row> {
             get("", Anyone, "getMemberPrivacySettings", privacy::get_members),
             post("", Owner, "setMemberPrivacySettings", privacy::set_members),
         ]),
+        under("/members/v1/member-to-member-blocks/members", Alias::Api, vec![
+            post("/my", Member, "blockMemberForMe", member_blocks::block),
+            get("/my", Member, "listCurrentMemberBlocking", member_blocks::list_my),
+            delete("/my/{memberId}", Member, "unblockMemberForMe", member_blocks::unblock),
+            get("/{memberId}", Keys, "listMemberBlocks", member_blocks::list_of),
+        ]),
         under("/members/v1/roles/definitions", Alias::Api, vec![
             post("", Owner, "createMemberRoleDefinition", roles::create),
             get("", Keys, "listMemberRoleDefinitions", roles::list),
@@ -183,6 +192,36 @@ fn setting_rows() -> Vec<Row> {
             post("/{memberId}", Keys, "assignRole", roles::assign),
             get("/{memberId}", Keys, "getRoles", roles::get_of_member),
             delete("/{memberId}", Keys, "unassignRole", roles::unassign),
+        ]),
+    ];
+    groups.into_iter().flatten().collect()
+}
+
+/// Fields of profiles, and to whom they apply.
+#[rustfmt::skip]
+fn custom_field_rows() -> Vec<Row> {
+    let groups = [
+        under("/members/v1/custom-fields", Alias::Api, vec![
+            post("", Owner, "createCustomField", custom_fields::create),
+            get("", Anyone, "listCustomFields", custom_fields::list),
+            post("/order", Owner, "updateCustomFieldsOrder", custom_fields::order),
+            get("/{id}", Keys, "getCustomField", custom_fields::get),
+            patch("/{fieldId}", Owner, "updateCustomField", custom_fields::update),
+            delete("/{id}", Owner, "deleteCustomField", custom_fields::delete),
+            post("/{id}/hide", Owner, "hideCustomField", custom_fields::hide),
+        ]),
+        under("/members/v1/custom-fields-applications", Alias::Api, vec![
+            post("", Owner, "createCustomFieldApplication", field_applications::create),
+            post("/applications", Keys, "getCustomFieldApplications", field_applications::get_many),
+            post("/members", Keys, "getMembersCustomFieldApplications", field_applications::of_members),
+            post("/roles", Keys, "getRolesCustomFieldApplications", field_applications::of_roles),
+            get("/{customFieldId}", Keys, "getCustomFieldApplication", field_applications::get),
+            patch("/{customFieldId}", Owner, "updateCustomFieldApplication", field_applications::update),
+            delete("/{customFieldId}", Owner, "deleteCustomFieldApplication", field_applications::delete),
+        ]),
+        under("/members/v1/custom-field-suggestions", Alias::Api, vec![
+            get("", Keys, "listCustomFieldSuggestions", field_suggestions::list),
+            post("/query", Keys, "queryCustomFieldSuggestions", field_suggestions::query),
         ]),
     ];
     groups.into_iter().flatten().collect()
@@ -291,6 +330,33 @@ fn identity_rows() -> Vec<Row> {
         under("/iam/signon/v1/sign-on-policies", Alias::Api, vec![
             get("", Keys, "getSignOnPolicy", sign_on_policy::get),
             patch("", Keys, "updateSignOnPolicy", sign_on_policy::update),
+        ]),
+    ];
+    groups.into_iter().flatten().collect()
+}
+
+/// Who members are, as the platform's older module spells it.
+#[rustfmt::skip]
+fn site_auth_rows() -> Vec<Row> {
+    const AUTH: &str = "/wix-sm/api/v1/auth";
+    let named = |path: &'static str| Alias::Named(path);
+    let groups = [
+        under("/api/v1/members", named("/_api/wix-sm-webapp/v1/members"), vec![
+            post("/approve", Owner, "approveSiteMember", site_auth::approve),
+            post("/block", Keys, "blockSiteMember", site_auth::block),
+            patch("/{id}/change-login-email", Owner, "changeLoginEmail", site_auth::change_login_email),
+        ]),
+        under(&format!("{AUTH}/api/v1/auth/login"), named("/identity/members/api/v1/auth/login"), vec![
+            post("", Anyone, "loginSiteMember", site_auth::login),
+        ]),
+        under(&format!("{AUTH}/api/v1/auth/register"), named("/api/v1/auth/register"), vec![
+            post("", Anyone, "registerSiteMember", site_auth::register),
+        ]),
+        under(&format!("{AUTH}/v1/auth/members"), named("/identity/members/v1/auth/members"), vec![
+            post("/send-set-password-email", Keys, "sendSetPasswordEmail", site_auth::send_set_password),
+        ]),
+        under("/members/v1/user-members", Alias::Api, vec![
+            post("/query", Keys, "queryUserMembers", user_members::query),
         ]),
     ];
     groups.into_iter().flatten().collect()

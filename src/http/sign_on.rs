@@ -31,7 +31,7 @@ use crate::wire::time::time_text;
 /// The code by which the platform's clients know that an e-mail is taken.
 const EMAIL_EXISTS: &str = "-19995";
 /// And the code by which the site does.
-const EMAIL_TAKEN: &str = "LOGIN_EMAIL_ALREADY_EXISTS";
+pub(super) const EMAIL_TAKEN: &str = "LOGIN_EMAIL_ALREADY_EXISTS";
 
 /// `POST .../register`: a member with a password; pending where the owner wants to see it first,
 /// and nobody yet where its address is to be verified.
@@ -75,6 +75,14 @@ pub(super) struct Enrolment {
 }
 
 pub(super) async fn enrol(call: &Call, enrolment: Enrolment) -> Result<Reply, Problem> {
+    let (seq, facts) = enrolled(call, enrolment).await?;
+    state(call, seq, &facts).await
+}
+
+pub(super) async fn enrolled(
+    call: &Call,
+    enrolment: Enrolment,
+) -> Result<(u64, Arc<MemberFacts>), Problem> {
     let Enrolment { mut new, password, proof } = enrolment;
     let (identity, site, id) = (&call.desk()?.identity, call.caller()?.site, new.id);
     new.status = Some(match identity.accounts.policy(site).await?.require_owner_approval {
@@ -85,7 +93,7 @@ pub(super) async fn enrol(call: &Call, enrolment: Enrolment) -> Result<Reply, Pr
     identity.accounts.set_password(site, id, password, proof).await?;
     match call.command(Command::CreateMember(Box::new(new))).await {
         Ok(answer) => match answer.value {
-            Outcome::Member(facts) => state(call, answer.seq, &facts).await,
+            Outcome::Member(facts) => Ok((answer.seq, facts)),
             _ => unexpected(),
         },
         Err(problem) => {
@@ -95,7 +103,7 @@ pub(super) async fn enrol(call: &Call, enrolment: Enrolment) -> Result<Reply, Pr
     }
 }
 
-fn taken(problem: Problem) -> Problem {
+pub(super) fn taken(problem: Problem) -> Problem {
     match problem.code() {
         EMAIL_TAKEN => {
             Problem::new(StatusCode::CONFLICT, EMAIL_EXISTS, problem.detail().to_owned())
@@ -113,14 +121,22 @@ pub async fn login(call: Call) -> Result<Reply, Problem> {
     let email = faults.needed_text(&login_id.child("email"), EMAIL_BYTES_MAX);
     let password = faults.needed_text(&root.child("password"), PASSWORD_BYTES_MAX);
     faults.done()?;
+    let (email, password) = (email.unwrap_or_default(), password.unwrap_or_default());
+    let (seq, facts) = judged(&call, email, password).await?;
+    state(&call, seq, &facts).await
+}
+
+/// Whose e-mail and password these are.
+pub(super) async fn judged(
+    call: &Call,
+    email: &str,
+    password: &str,
+) -> Result<(u64, Arc<MemberFacts>), Problem> {
     let (desk, site) = (call.desk()?, call.caller()?.site);
-    let email = email.unwrap_or_default();
-    let member = member_of(&call, email).await?;
-    let password = password.unwrap_or_default().to_owned();
+    let (member, password) = (member_of(call, email).await?, password.to_owned());
     let offer = Offer { site, email, member, password };
     let id = desk.identity.judge(offer, call.front.now()).await?;
-    let (seq, facts) = facts_of(&call, id).await?;
-    state(&call, seq, &facts).await
+    facts_of(call, id).await
 }
 
 pub(super) async fn facts_of(
@@ -235,7 +251,7 @@ pub(super) async fn state(call: &Call, seq: u64, facts: &MemberFacts) -> Result<
     Reply::json(seq, &json!({"state": "SUCCESS", "sessionToken": token, "identity": identity}))
 }
 
-fn session(call: &Call, member: MemberId) -> Result<String, Problem> {
+pub(super) fn session(call: &Call, member: MemberId) -> Result<String, Problem> {
     let grant = Grant { token_use: TokenUse::Session, ..Grant::member(member) };
     Ok(issue(call, call.caller()?.site, grant)?.0)
 }

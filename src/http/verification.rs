@@ -58,7 +58,7 @@ pub async fn verify(call: Call) -> Result<Reply, Problem> {
     }
 }
 
-fn failed() -> Problem {
+pub(super) fn failed() -> Problem {
     let detail = "the code is wrong, was used, or is too old";
     Problem::new(StatusCode::BAD_REQUEST, "VERIFICATION_FAILED", detail)
 }
@@ -129,7 +129,7 @@ impl Back {
 }
 
 /// Behind the answer: how long it takes would tell that there is somebody.
-async fn mail_later(
+pub(super) async fn mail_later(
     call: &Call,
     member: MemberId,
     email: String,

@@ -142,6 +142,7 @@ pub fn read_part(part: PartKey, bytes: &[u8]) -> Result<(u64, Part), ValueError>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::settings::{DefaultPrivacy, SettingStep};
 
     #[test]
     fn a_block_from_before_ties_terms_or_abouts_is_read_and_a_torn_one_is_not() {
@@ -164,7 +165,8 @@ mod tests {
             let read = read_catalogue(&bytes).expect("an older one");
             assert_eq!(read, Catalogue::from(older.clone()));
         }
-        let catalogue = Catalogue { commit: 8, ..Catalogue::default() };
+        let settings = vec![SettingStep::DefaultPrivacy(DefaultPrivacy::default())];
+        let catalogue = Catalogue { commit: 8, settings, ..Catalogue::default() };
         let bytes = codec::encode(&catalogue);
         assert_eq!(read_catalogue(&bytes).expect("one of today"), catalogue);
         assert!(read_catalogue(&[&bytes[..], &[0]].concat()).is_err());

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use crate::domain::about::{About, AboutStep};
 use crate::domain::batch::Touches;
 use crate::domain::command::{ItemDetails, ItemKey};
+use crate::domain::custom_field::{
+    FieldApplication, FieldDefinition, FieldKind, FieldStep, Scope, ScopeKind,
+};
 use crate::domain::endpoint::{EndpointReport, EndpointSettings, ReplayJob, ReplayStep, Replayed};
 use crate::domain::event::{
     AssignmentReason, Badge, BadgeIcon, BadgeRule, CommunityStep, Endpoint, FieldChange,
@@ -19,8 +22,8 @@ use crate::domain::settings::{
 };
 use crate::domain::ties::TieStep;
 use crate::domain::{
-    AboutId, AppId, AssignmentId, BadgeId, EndpointId, Event, ItemOrdinal, MemberId, MemberOrdinal,
-    Record, ReportId, RoleId, Timestamp, WrittenRecord,
+    AboutId, AppId, AssignmentId, BadgeId, EndpointId, Event, FieldId, ItemOrdinal, MemberId,
+    MemberOrdinal, Record, ReportId, RoleId, Timestamp, WrittenRecord,
 };
 
 const ANN: MemberId = MemberId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0001);
@@ -31,6 +34,7 @@ const ENDPOINT: EndpointId = EndpointId::from_u128(0x6a1d_0000_0000_4000_8000_00
 const REPORT: ReportId = ReportId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0006);
 const ABOUT: AboutId = AboutId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0007);
 const ROLE: RoleId = RoleId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0008);
+const FIELD: FieldId = FieldId::from_u128(0x6a1d_0000_0000_4000_8000_0000_0000_0009);
 pub const TIME: Timestamp = Timestamp::from_unix_ms(1_767_323_045_678);
 
 /// An example of each event, every type once.
@@ -179,9 +183,12 @@ fn settings() -> Vec<Event> {
         SettingStep::Role { role: edited, is_new: false },
         SettingStep::RoleDeleted { role: role.clone() },
     ];
+    let fields = fields().map(|step| SettingStep::Field(Arc::new(step)));
     let ties = [
         TieStep::RoleAssigned { member: ANN, role: role.clone() },
         TieStep::RoleUnassigned { member: ANN, role },
+        TieStep::Blocked { member: ANN, blocked: BOB },
+        TieStep::Unblocked { member: ANN, blocked: BOB },
     ];
     let community = [
         CommunityStep::PrivacyChanged { privacy: PrivacyStatus::Public },
@@ -189,9 +196,40 @@ fn settings() -> Vec<Event> {
         CommunityStep::Left,
     ];
     let community = community.map(|step| Event::Community { member: ANN, step });
-    let steps = steps.into_iter().map(|step| Event::Setting { step });
+    let steps = steps.into_iter().chain(fields).map(|step| Event::Setting { step });
     let ties = ties.into_iter().map(|step| Event::Tie { step });
     steps.chain(ties).chain(community).collect()
+}
+
+fn fields() -> [FieldStep; 7] {
+    let field = FieldDefinition {
+        id: FIELD,
+        name: "Favourite colour".to_owned(),
+        key: "favourite-colour".to_owned(),
+        default_privacy: PrivacyStatus::Public,
+        kind: FieldKind::Text,
+        social: None,
+        hidden: false,
+        created_at: TIME,
+        updated_at: TIME,
+        revision: 1,
+    };
+    let scope = |kind, entity: &[u8; 16]| Scope { kind, entity: *entity };
+    let application = FieldApplication {
+        field: FIELD,
+        applies: vec![scope(ScopeKind::Badge, BADGE.as_bytes())],
+        excludes: vec![scope(ScopeKind::Member, BOB.as_bytes())],
+        revision: 1,
+    };
+    [
+        FieldStep::Created(field.clone()),
+        FieldStep::Updated(FieldDefinition { revision: 2, ..field.clone() }),
+        FieldStep::Deleted(field),
+        FieldStep::Ordered(vec![FIELD]),
+        FieldStep::ApplicationCreated(application.clone()),
+        FieldStep::ApplicationUpdated(FieldApplication { revision: 2, ..application.clone() }),
+        FieldStep::ApplicationDeleted(application),
+    ]
 }
 
 fn rulings() -> Vec<Event> {

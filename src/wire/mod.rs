@@ -6,6 +6,7 @@ pub mod about;
 pub mod badge;
 pub mod cloud_event;
 pub mod counter_batch;
+pub mod custom_field;
 pub mod endpoint_event;
 pub mod event;
 pub mod example;

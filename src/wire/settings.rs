@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::custom_field::{FieldData, field_data, name};
 use super::time::WireTime;
 use crate::domain::event::CommunityStep;
 use crate::domain::profile::PrivacyStatus;
@@ -16,10 +17,6 @@ pub const VISIBILITY_NAMES: &[(&str, Visibility)] =
 
 pub const CANDIDATES_NAMES: &[(&str, Candidates)] =
     &[("NO_ONE", Candidates::NoOne), ("ANYONE", Candidates::Anyone)];
-
-fn name<T: PartialEq>(names: &[(&'static str, T)], value: &T) -> &'static str {
-    names.iter().find(|(_, named)| named == value).map_or("UNKNOWN", |(name, _)| name)
-}
 
 /// A site has one of each; its id is the site's.
 #[derive(Serialize)]
@@ -113,6 +110,7 @@ pub(super) enum SettingData<'a> {
     Role {
         role: RoleDefinitionBody<'a>,
     },
+    Field(FieldData<'a>),
 }
 
 pub(super) fn setting_data(site: SiteId, step: &SettingStep) -> SettingData<'_> {
@@ -127,6 +125,7 @@ pub(super) fn setting_data(site: SiteId, step: &SettingStep) -> SettingData<'_> 
         SettingStep::Role { role, .. } | SettingStep::RoleDeleted { role } => {
             SettingData::Role { role: (&**role).into() }
         }
+        SettingStep::Field(step) => SettingData::Field(field_data(step)),
     }
 }
 
@@ -136,12 +135,17 @@ pub(super) fn setting_data(site: SiteId, step: &SettingStep) -> SettingData<'_> 
 pub(super) enum TieData<'a> {
     #[serde(rename_all = "camelCase")]
     Role { member_id: MemberId, role: RoleBody<'a> },
+    #[serde(rename_all = "camelCase")]
+    Block { member_id: MemberId, blocked_member_id: MemberId },
 }
 
 pub(super) fn tie_data(step: &TieStep) -> TieData<'_> {
     match step {
         TieStep::RoleAssigned { member, role } | TieStep::RoleUnassigned { member, role } => {
             TieData::Role { member_id: *member, role: (&**role).into() }
+        }
+        TieStep::Blocked { member, blocked } | TieStep::Unblocked { member, blocked } => {
+            TieData::Block { member_id: *member, blocked_member_id: *blocked }
         }
     }
 }

@@ -138,8 +138,11 @@ fn who_hides_is_counted_in_lists_and_named_to_nobody_else() {
     refused(as_member(&carla, &site, "DELETE", &hidden), (404, "MEMBER_NOT_FOUND"));
     site.done_as(&ben, "POST", &format!("{MEMBERS}/join-community"), json!({}));
     assert_eq!(list(&ann.token, &follow).1, [2, 2, 0], "everything is as it was");
-    let events =
-        site.done("GET", "/v1/events?types=member.privacy_changed,member.community_*", Value::Null);
+    let events = site.done(
+        "GET",
+        "/v1/events?types=member.privacy_changed,member.community_joined,member.community_left",
+        Value::Null,
+    );
     let expected = [
         "member.privacy_changed",
         "member.community_left",
@@ -243,7 +246,11 @@ fn roles_are_defined_held_and_kept() {
     refused(site.ask_as(&ben.token, "POST", &of(&ben), key), (403, "PERMISSION_DENIED"));
     site.done("POST", &block, json!({}));
     site.refused("POST", &of(&ann), json!({"roleKey": "editor"}), (403, "MEMBER_BLOCKED"));
-    let events = site.done("GET", "/v1/events?types=role.*,member.role_*", Value::Null);
+    let events = site.done(
+        "GET",
+        "/v1/events?types=role.*,member.role_assigned,member.role_unassigned",
+        Value::Null,
+    );
     let expected = [
         "role.created",
         "member.role_assigned",

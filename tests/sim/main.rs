@@ -11,6 +11,7 @@ mod checkpoints;
 mod clients;
 mod deliveries;
 mod endpoint_rules;
+mod field_rules;
 mod ledger;
 mod live;
 mod loads;

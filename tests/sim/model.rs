@@ -223,14 +223,7 @@ impl Model {
                 self.item_order.push(item.clone());
                 self.items.insert(item.clone(), details.clone());
             }
-            Event::ItemUpdated { item, details } => {
-                self.items.insert(item.clone(), details.clone());
-                if let Some(author) = details.author {
-                    let likers = self.likers_of(item);
-                    let received = likers.into_iter().map(|liker| (author, item.clone(), liker));
-                    self.received.extend(received);
-                }
-            }
+            Event::ItemUpdated { item, details } => self.fold_item_update(item, details),
             Event::ItemLiked { item, liker, author } => {
                 assert_eq!(*author, self.author_of(item), "a like names the author");
                 assert!(self.likers.insert((item.clone(), *liker)), "a like is new");
@@ -249,7 +242,7 @@ impl Model {
             Event::About { step } => self.fold_about(step),
             Event::Moderated { ruling } => self.fold_ruling(ruling),
             Event::Setting { .. } | Event::Tie { .. } | Event::Community { .. } => {
-                self.fold_setting(event);
+                self.fold_setting(event)
             }
             Event::CounterUpdated { .. } => self.fold_report(event),
             Event::BadgeCreated { .. }
@@ -268,6 +261,15 @@ impl Model {
         }
     }
 
+    fn fold_item_update(&mut self, item: &Arc<ItemKey>, details: &ItemDetails) {
+        self.items.insert(item.clone(), details.clone());
+        if let Some(author) = details.author {
+            let likers = self.likers_of(item);
+            let received = likers.into_iter().map(|liker| (author, item.clone(), liker));
+            self.received.extend(received);
+        }
+    }
+
     fn fold_deletion(&mut self, member: MemberId) {
         let mut known = self.members.remove(&member).expect("a member is deleted once");
         if let Some(email) = &known.facts.login_email {
@@ -276,6 +278,7 @@ impl Model {
         self.forget_standing(member);
         self.settings.held.retain(|(holder, _)| *holder != member);
         self.settings.given_up.remove(&member);
+        self.settings.blocks.retain(|(by, other)| ![by, other].contains(&&member));
         let updated_at = Timestamp::from_unix_ms(self.time_ms);
         known.facts = Arc::new(MemberFacts {
             login_email: None,

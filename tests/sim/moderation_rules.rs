@@ -15,6 +15,13 @@ use crate::rules::{Expected, Fact, Predicted, one, when};
 
 impl Model {
     pub fn fold_update(&mut self, facts: &Arc<MemberFacts>) {
+        let old_email = self.members[&facts.id].facts.login_email.clone();
+        if let Some(old) = old_email {
+            self.emails.remove(&old.to_lowercase());
+        }
+        if let Some(email) = &facts.login_email {
+            assert!(self.emails.insert(email.to_lowercase()), "an e-mail is one member's");
+        }
         let before = self.members[&facts.id].facts.slug.clone();
         self.fold_slug(facts.id, before.as_deref(), facts.slug.as_deref());
         let member = self.members.get_mut(&facts.id).expect("an updated member exists");
@@ -26,8 +33,18 @@ impl Model {
         let facts = self.facts(member)?;
         let changes = patch.nickname.as_ref().is_some_and(|n| *n != facts.profile.nickname)
             || patch.title.as_ref().is_some_and(|t| *t != facts.profile.title)
+            || patch
+                .login_email
+                .as_ref()
+                .is_some_and(|new| Some(new) != facts.login_email.as_ref())
             || patch.slug.as_ref().is_some_and(|slug| Some(slug) != facts.slug.as_ref());
         let turns = patch.privacy.is_some_and(|privacy| privacy != facts.privacy);
+        if let Some(email) = patch.login_email.as_ref().map(|email| email.to_lowercase()) {
+            let own = facts.login_email.as_ref().map(|own| own.to_lowercase());
+            if own.as_ref() != Some(&email) && self.emails.contains(&email) {
+                return Err("LOGIN_EMAIL_ALREADY_EXISTS");
+            }
+        }
         if patch.slug.as_ref().is_some_and(|slug| !self.is_free_slug(slug, member)) {
             return Err("SLUG_ALREADY_EXISTS");
         }

@@ -93,9 +93,12 @@ impl Model {
     fn is_reportable(&self, member: MemberId, reporter: MemberId) -> bool {
         use guildhall::domain::profile::PrivacyStatus;
         let facts = &self.members[&member].facts;
-        !self.is_closed_to(Viewer::Member(reporter))
-            && facts.privacy == PrivacyStatus::Public
-            && matches!(facts.status, Status::Approved | Status::Blocked)
+        let blocks = self.settings.blocks.contains(&(reporter, member));
+        blocks
+            || !self.is_closed_to(Viewer::Member(reporter))
+                && !self.are_apart(reporter, member)
+                && facts.privacy == PrivacyStatus::Public
+                && matches!(facts.status, Status::Approved | Status::Blocked)
     }
 
     pub fn reports_ended(&self, member: MemberId) -> Vec<Fact> {

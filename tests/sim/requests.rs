@@ -132,6 +132,7 @@ impl Crowd {
             40,
             40,
             14,
+            12,
             130,
         ];
         match random.weighted(&weights) {
@@ -170,6 +171,7 @@ impl Crowd {
             20 => self.badge_request(random),
             21 => self.moderation_request(random, now),
             22 => self.setting_request(random),
+            23 => self.field_request(random),
             _ => Request::Query(self.query(random)),
         }
     }
@@ -219,7 +221,8 @@ impl Crowd {
 
     fn update_profile(&self, random: &mut Random) -> Command {
         let mut patch = ProfilePatch::default();
-        match random.below(6) {
+        match random.below(7) {
+            6 => patch.login_email = Some(format!("M{}@Example.org", random.below(30))),
             5 => patch.slug = Some(format!("nick-{}", random.below(40))),
             0 => patch.nickname = Some(random.chance(800).then(|| nickname(random))),
             1 => patch.title = Some(Some(format!("title {}", random.below(3)))),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use guildhall::core::query::Viewer;
 use guildhall::domain::command::{IncrementBatch, ItemDetails, NewMember};
 use guildhall::domain::event::MemberFacts;
-use guildhall::domain::profile::{ActivityStatus, PrivacyStatus, Status};
+use guildhall::domain::profile::{ActivityStatus, Status};
 use guildhall::domain::report::ReportStep;
 use guildhall::domain::{
     AppId, BadgeId, Change, Command, Commit, EndpointId, Event, ItemKey, MemberId, OpId,
@@ -176,8 +176,9 @@ impl Model {
                 self.facts(*follower)?;
                 self.facts(*followed)?;
                 let is_followed = self.following.contains(&(*follower, *followed));
-                if !is_followed && !self.is_shown(*followed, Viewer::Member(*follower)) {
-                    return Err("MEMBER_NOT_FOUND");
+                let by = Viewer::Member(*follower);
+                if !is_followed && !self.is_shown(*followed, by) {
+                    return Err(self.unseen(*followed, by));
                 }
                 when(is_followed, Fact::Unfollowed(*follower, *followed))
             }
@@ -278,6 +279,9 @@ impl Model {
         self.items.get(item).ok_or("ITEM_NOT_FOUND")?;
         if self.likers.contains(&(item.clone().into(), liker)) {
             return Ok(Expected::default());
+        }
+        if self.author_of(item).is_some_and(|author| self.are_apart(liker, author)) {
+            return Err("ITEM_NOT_FOUND");
         }
         let mut facts = vec![Fact::Liked(liker, item.clone())];
         let mut awarded = BTreeSet::new();
@@ -446,7 +450,7 @@ impl Model {
         match self.facts(followed)?.status {
             Status::Approved if self.following.contains(&(follower, followed)) => Ok(false),
             Status::Approved if self.is_shown(followed, by) => Ok(true),
-            Status::Approved => Err("MEMBER_NOT_FOUND"),
+            Status::Approved => Err(self.unseen(followed, by)),
             Status::Pending | Status::Blocked | Status::Offline | Status::Deleted => {
                 Err("MEMBER_NOT_FOUND")
             }

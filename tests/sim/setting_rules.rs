@@ -16,9 +16,10 @@ use guildhall::domain::settings::{
 use guildhall::domain::ties::{TieStep, TieWish};
 use guildhall::domain::{Command, Event, MemberId, RoleId};
 
+use crate::field_rules::Fields;
 use crate::model::Model;
 use crate::random::Random;
-use crate::requests::{Crowd, Request};
+use crate::requests::{Crowd, Request, page};
 use crate::rules::{Expected, Fact, Predicted, one, when};
 
 const ROLE_KEYS: [&str; 3] = ["editor", "helper", "owner"];
@@ -33,6 +34,9 @@ pub struct Settings {
     pub held: BTreeSet<(MemberId, RoleId)>,
     /// Slugs that members gave up lately, the newest last. No run is long enough to see one freed.
     pub given_up: BTreeMap<MemberId, Vec<String>>,
+    /// Who blocks whom for itself.
+    pub blocks: BTreeSet<(MemberId, MemberId)>,
+    pub fields: Fields,
 }
 
 impl Default for Settings {
@@ -43,13 +47,20 @@ impl Default for Settings {
             roles: BTreeMap::new(),
             held: BTreeSet::new(),
             given_up: BTreeMap::new(),
+            blocks: BTreeSet::new(),
+            fields: Fields::default(),
         }
     }
 }
 
 impl Settings {
-    /// Whether a change of the privacy settings leaves this viewer in the dark.
-    pub fn closes(event: &Event, viewer: Viewer) -> bool {
+    /// Whether a change of the privacy settings, or a block, leaves this viewer in the dark.
+    pub fn closes(event: &Event, member: MemberId, viewer: Viewer) -> bool {
+        if let Event::Tie { step: TieStep::Blocked { member: by, blocked } } = event {
+            let is_own =
+                |own| (own == *by && member == *blocked) || (own == *blocked && member == *by);
+            return matches!(viewer, Viewer::Member(own) if is_own(own));
+        }
         let Event::Setting { step: SettingStep::MemberPrivacy(privacy) } = event else {
             return false;
         };
@@ -70,7 +81,20 @@ impl Crowd {
         let key = ROLE_KEYS[random.below(ROLE_KEYS.len())].to_owned();
         let revision = random.chance(500).then(|| 1 + random.below(3) as u64);
         let member = self.member(random);
-        let wish = match random.below(17) {
+        let other = self.member(random);
+        let wish = match random.below(21) {
+            16..=18 => {
+                let wish = TieWish::Block { other };
+                return Request::Command(Command::Tie { member, wish });
+            }
+            19 => {
+                let wish = TieWish::Unblock { other };
+                return Request::Command(Command::Tie { member, wish });
+            }
+            20 => {
+                let page = page(random);
+                return Request::Query(Query::Blocking { member, page });
+            }
             14 | 15 => {
                 let act = [CommunityAct::Join, CommunityAct::Leave][random.below(2)];
                 return Request::Command(Command::Community { member, act });
@@ -166,6 +190,13 @@ impl Model {
             Event::Tie { step: TieStep::RoleUnassigned { member, role } } => {
                 assert!(settings.held.remove(&(*member, role.id)), "it was held");
             }
+            Event::Setting { step: SettingStep::Field(step) } => settings.fields.fold(step),
+            Event::Tie { step: TieStep::Blocked { member, blocked } } => {
+                assert!(settings.blocks.insert((*member, *blocked)), "blocked once");
+            }
+            Event::Tie { step: TieStep::Unblocked { member, blocked } } => {
+                assert!(settings.blocks.remove(&(*member, *blocked)), "it was blocked");
+            }
             other => unreachable!("{} is no setting", other.type_name()),
         }
     }
@@ -214,6 +245,7 @@ impl Model {
             Some(_) | None => Ok(()),
         };
         match wish {
+            SettingWish::Field(wish) => known.fields.predict(wish),
             SettingWish::DefaultPrivacy { privacy, revision } => {
                 let (old, of_old) = known.default_privacy;
                 current(*revision, of_old)?;
@@ -244,7 +276,18 @@ impl Model {
 
     pub fn predict_tie(&self, member: MemberId, wish: &TieWish) -> Predicted {
         let status = self.facts(member)?.status;
-        let (TieWish::AssignRole { key } | TieWish::UnassignRole { key }) = wish;
+        let key = match wish {
+            TieWish::AssignRole { key } | TieWish::UnassignRole { key } => key,
+            TieWish::Block { other } => return self.predict_block(member, *other),
+            TieWish::Unblock { other } if *other == member => {
+                return Err("SELF_UNBLOCKING_FORBIDDEN");
+            }
+            TieWish::Unblock { other } => {
+                let is_blocked = self.settings.blocks.contains(&(member, *other));
+                let ended = Fact::Tied("member_to_member_block.deleted", member);
+                return if is_blocked { one(ended) } else { Err("BLOCK_DOES_NOT_EXIST") };
+            }
+        };
         let (role, ..) = self.settings.roles.get(key).ok_or("ROLE_DOES_NOT_EXIST")?;
         let is_held = self.settings.held.contains(&(member, *role));
         match wish {
@@ -254,6 +297,48 @@ impl Model {
             TieWish::UnassignRole { .. } => {
                 when(is_held, Fact::Tied("member.role_unassigned", member))
             }
+            TieWish::Block { .. } | TieWish::Unblock { .. } => unreachable!("told above"),
+        }
+    }
+
+    fn predict_block(&self, member: MemberId, other: MemberId) -> Predicted {
+        if member == other {
+            return Err("SELF_BLOCKING_FORBIDDEN");
+        }
+        self.facts(other)?;
+        if self.settings.blocks.contains(&(member, other)) {
+            return Err("MEMBER_ALREADY_BLOCKED");
+        }
+        if !self.is_shown(other, Viewer::Member(member)) {
+            return Err("MEMBER_NOT_FOUND");
+        }
+        if self.holds_unblockable_role(other) {
+            return Err("ADMIN_BLOCKING_FORBIDDEN");
+        }
+        let mut facts = vec![Fact::Tied("member_to_member_block.created", member)];
+        for (follower, followed) in [(member, other), (other, member)] {
+            let follows = self.following.contains(&(follower, followed));
+            facts.extend(follows.then_some(Fact::Unfollowed(follower, followed)));
+        }
+        Ok(Expected { facts, ..Expected::default() })
+    }
+
+    /// Whether one of both blocks the other.
+    pub fn are_apart(&self, one: MemberId, other: MemberId) -> bool {
+        let blocks = &self.settings.blocks;
+        blocks.contains(&(one, other)) || blocks.contains(&(other, one))
+    }
+
+    /// What a member that looks at another, and does not see it, is told.
+    pub fn unseen(&self, member: MemberId, viewer: Viewer) -> &'static str {
+        match viewer {
+            Viewer::Member(own)
+                if self.members.contains_key(&member)
+                    && self.settings.blocks.contains(&(own, member)) =>
+            {
+                "MEMBER_TO_MEMBER_BLOCKED"
+            }
+            Viewer::Member(_) | Viewer::Owner | Viewer::Visitor => "MEMBER_NOT_FOUND",
         }
     }
 
@@ -269,10 +354,22 @@ impl Model {
             SettingsAsked::Role { key } if !self.settings.roles.contains_key(key) => {
                 Some("ROLE_DOES_NOT_EXIST")
             }
+            SettingsAsked::Field { id } if !self.settings.fields.fields.contains_key(id) => {
+                Some("CUSTOM_FIELD_NOT_FOUND")
+            }
+            SettingsAsked::Application { field }
+                if !self.settings.fields.applications.contains_key(field) =>
+            {
+                Some("CUSTOM_FIELD_APPLICATION_NOT_FOUND")
+            }
             SettingsAsked::DefaultPrivacy
             | SettingsAsked::MemberPrivacy
             | SettingsAsked::Role { .. }
-            | SettingsAsked::Roles => None,
+            | SettingsAsked::Roles
+            | SettingsAsked::Fields
+            | SettingsAsked::Field { .. }
+            | SettingsAsked::Application { .. }
+            | SettingsAsked::Applications { .. } => None,
         }
     }
 
@@ -281,8 +378,15 @@ impl Model {
             (Query::Settings(asked), View::Settings(steps)) => {
                 let expected = match asked {
                     SettingsAsked::Roles => self.settings.roles.len(),
+                    SettingsAsked::Fields => self.settings.fields.shown().len(),
+                    SettingsAsked::Applications { fields } => {
+                        let known = &self.settings.fields.applications;
+                        fields.iter().filter(|field| known.contains_key(field)).count()
+                    }
                     SettingsAsked::DefaultPrivacy
                     | SettingsAsked::MemberPrivacy
+                    | SettingsAsked::Field { .. }
+                    | SettingsAsked::Application { .. }
                     | SettingsAsked::Role { .. } => 1,
                 };
                 assert_eq!(steps.len(), expected, "{asked:?}");
@@ -298,7 +402,11 @@ impl Model {
                 let held = self.settings.held.iter().filter(|(member, _)| wanted(member));
                 assert_eq!(told, held.copied().collect(), "roles of {members:?}");
             }
-            (query, view) => self.check_standing(query, view),
+            (Query::Blocking { member, page }, View::MemberIds(found)) => {
+                let blocked = crate::model::peers(&self.settings.blocks, *member);
+                self.check_ids(self.listed(blocked), page, found);
+            }
+            (query, view) => self.check_fields(query, view),
         }
     }
 
@@ -307,7 +415,7 @@ impl Model {
         let lives = |id: &RoleId| self.settings.roles.values().any(|(role, ..)| role == id);
         let told = dumped.ties.iter().filter_map(|tie| match tie {
             Tie::Role(id) => Some(*id),
-            Tie::Slug { .. } => None,
+            Tie::Slug { .. } | Tie::Blocks(_) => None,
         });
         let held = self.settings.held.iter().filter(|(holder, _)| *holder == member);
         let held: BTreeSet<RoleId> = held.map(|(_, role)| *role).collect();
@@ -328,6 +436,7 @@ impl Model {
                 let told = (role.id, role.blockable, role.revision);
                 assert_eq!(Some(&told), known.roles.get(&role.key));
             }
+            SettingStep::Field(step) => known.fields.check(step),
             SettingStep::RoleDeleted { role } => assert!(!known.roles.contains_key(&role.key)),
         }
     }
@@ -340,5 +449,6 @@ fn setting_name(wish: &SettingWish) -> &'static str {
         SettingWish::CreateRole { .. } => "role.created",
         SettingWish::UpdateRole { .. } => "role.updated",
         SettingWish::DeleteRole { .. } => "role.deleted",
+        SettingWish::Field(_) => "custom_field",
     }
 }

@@ -120,7 +120,7 @@ pub fn check_cut(model: &Model, channel: Channel, viewer: Viewer, offset: u64) {
     let member = channel.member().expect("nobody is put out of the site's channel");
     let hides = |seq: &u64| {
         let event = &model.record(*seq).event;
-        hides(event, member) || Settings::closes(event, viewer)
+        hides(event, member) || Settings::closes(event, member, viewer)
     };
     let hidden = (offset + 1..=model.seq()).find(hides);
     let hidden = hidden.expect("a reader is put out when the member hides");

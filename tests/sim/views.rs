@@ -17,7 +17,8 @@ impl Model {
         let Some(known) = self.members.get(&member) else { return false };
         let is_open =
             known.facts.status == Status::Approved && known.facts.privacy == PrivacyStatus::Public;
-        let is_open = is_open && !self.is_closed_to(viewer);
+        let is_apart = matches!(viewer, Viewer::Member(own) if self.are_apart(own, member));
+        let is_open = is_open && !self.is_closed_to(viewer) && !is_apart;
         viewer == Viewer::Owner || viewer == Viewer::Member(member) || is_open
     }
 
@@ -29,7 +30,13 @@ impl Model {
             | Query::Followers { member, viewer, .. }
             | Query::Following { member, viewer, .. }
             | Query::Connections { member, viewer, .. }
-            | Query::Counters { member, viewer, .. } => self.is_shown(*member, *viewer),
+            | Query::Counters { member, viewer, .. } => {
+                let is_shown = self.is_shown(*member, *viewer);
+                return (!is_shown).then(|| self.unseen(*member, *viewer));
+            }
+            Query::Blocking { member, .. } | Query::Blocks { member, .. } => {
+                self.members.contains_key(member)
+            }
             Query::Standing { member } => self.members.contains_key(member),
             Query::Settings(asked) => return self.refuses_setting(asked),
             Query::Item { item } | Query::Likers { item, .. } => {
@@ -49,6 +56,8 @@ impl Model {
             Query::Members { .. }
             | Query::CountersOfMembers { .. }
             | Query::RolesOf { .. }
+            | Query::FieldsOfMembers { .. }
+            | Query::FieldsOfRoles { .. }
             | Query::Endpoints { .. }
             | Query::Reports { .. }
             | Query::ReportedMembers { .. } => true,

@@ -239,6 +239,7 @@ impl Catalogue {
             reports: stored.reports.reports.into_iter().map(|one| (one.id, one)).collect(),
             reviewed: stored.reports.reviewed.into_iter().collect(),
             settings: BTreeMap::new(),
+            field_order: Vec::new(),
         };
         stored.settings.iter().for_each(|step| catalogue.setting_step(step));
         catalogue

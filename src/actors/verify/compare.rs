@@ -61,6 +61,8 @@ impl Comparison<'_> {
         let reviewed = |reviewed: &BTreeSet<MemberId>| reviewed.iter().copied().collect::<Vec<_>>();
         let (one, other) = (reviewed(&expected.reviewed), reviewed(&found.reviewed));
         self.into.compare(|| format!("{place}: reviewed members"), &one, &other);
+        let (fields, found_fields) = (&expected.field_order, &found.field_order);
+        self.into.compare(|| format!("{place}: order of fields"), fields, found_fields);
         let setting = |name: &String| name.clone();
         self.maps(setting, &expected.settings, &found.settings, |step| step.clone());
         let name =

@@ -1,17 +1,23 @@
 //! What a site decides for all members and what binds them, read a second time.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::model::{Catalogue, Model};
 use crate::core::ties::Tie;
-use crate::domain::Timestamp;
+use crate::domain::custom_field::FieldStep;
 use crate::domain::limits::{SLUG_RESERVED_MS, SLUGS_RESERVED_PER_MEMBER_MAX};
 use crate::domain::settings::SettingStep;
 use crate::domain::ties::TieStep;
+use crate::domain::{FieldId, Timestamp};
 
 impl Catalogue {
     pub(super) fn setting_step(&mut self, step: &SettingStep) {
+        if let SettingStep::Field(step) = step {
+            return self.field_step(step);
+        }
         let (name, is_gone) = match step {
+            SettingStep::Field(_) => unreachable!("folded above"),
             SettingStep::DefaultPrivacy(_) => ("default privacy".to_owned(), false),
             SettingStep::MemberPrivacy(_) => ("privacy settings".to_owned(), false),
             SettingStep::Role { role, .. } => (format!("role {}", role.key), false),
@@ -42,10 +48,15 @@ pub(super) fn ties_after(
     }
     let slug_of = |tie: &Tie| match tie {
         Tie::Slug { hash, .. } => Some(*hash),
-        Tie::Role(_) => None,
+        Tie::Role(_) | Tie::Blocks(_) => None,
     };
     ties.retain(|tie| slug_of(tie).is_none_or(|hash| hash != old_slug && hash != new_slug));
-    ties.insert(Tie::Slug { until: now.plus_ms(SLUG_RESERVED_MS), hash: old_slug });
+    let latest = ties.iter().filter_map(|tie| match tie {
+        Tie::Slug { until, .. } => Some(until.plus_ms(1)),
+        Tie::Role(_) | Tie::Blocks(_) => None,
+    });
+    let until = latest.fold(now.plus_ms(SLUG_RESERVED_MS), Timestamp::max);
+    ties.insert(Tie::Slug { until, hash: old_slug });
     let mut kept: Vec<Tie> = ties.iter().filter(|tie| slug_of(tie).is_some()).copied().collect();
     while kept.len() > SLUGS_RESERVED_PER_MEMBER_MAX {
         ties.remove(&kept.remove(0));
@@ -53,10 +64,56 @@ pub(super) fn ties_after(
     ties
 }
 
+impl Catalogue {
+    /// A field under its name, an application under another, and the order of all fields.
+    fn field_step(&mut self, step: &Arc<FieldStep>) {
+        let field = |id: FieldId| format!("field {id}");
+        let application = |id: FieldId| format!("application of field {id}");
+        match &**step {
+            FieldStep::Created(one) => {
+                self.field_order.push(one.id);
+                self.put_field(field(one.id), FieldStep::Created(one.clone()));
+            }
+            FieldStep::Updated(one) => {
+                self.put_field(field(one.id), FieldStep::Created(one.clone()));
+            }
+            FieldStep::Deleted(one) => {
+                self.field_order.retain(|id| *id != one.id);
+                self.settings.remove(&field(one.id));
+                self.settings.remove(&application(one.id));
+            }
+            FieldStep::Ordered(ids) => self.field_order.clone_from(ids),
+            FieldStep::ApplicationCreated(one) | FieldStep::ApplicationUpdated(one) => {
+                let step = FieldStep::ApplicationCreated(one.clone());
+                self.put_field(application(one.field), step);
+            }
+            FieldStep::ApplicationDeleted(one) => {
+                self.settings.remove(&application(one.field));
+            }
+        }
+    }
+
+    fn put_field(&mut self, name: String, step: FieldStep) {
+        self.settings.insert(name, SettingStep::Field(Arc::new(step)));
+    }
+}
+
 impl Model {
     pub(super) fn tie_step(&mut self, step: &TieStep, seq: u64) {
+        let blocked = match step {
+            TieStep::Blocked { blocked, .. } | TieStep::Unblocked { blocked, .. } => {
+                self.ids.get(blocked).copied()
+            }
+            TieStep::RoleAssigned { .. } | TieStep::RoleUnassigned { .. } => None,
+        };
         let Some(member) = self.member_by_id(step.member(), seq) else { return };
         let is_sound = match step {
+            TieStep::Blocked { .. } => {
+                blocked.is_some_and(|other| member.ties.insert(Tie::Blocks(other)))
+            }
+            TieStep::Unblocked { .. } => {
+                blocked.is_some_and(|other| member.ties.remove(&Tie::Blocks(other)))
+            }
             TieStep::RoleAssigned { role, .. } => member.ties.insert(Tie::Role(role.id)),
             TieStep::RoleUnassigned { role, .. } => member.ties.remove(&Tie::Role(role.id)),
         };

@@ -22,7 +22,7 @@ use crate::domain::event::{Badge, Endpoint, MemberFacts};
 use crate::domain::profile::{ActivityStatus, PrivacyStatus, Status};
 use crate::domain::report::MemberReport;
 use crate::domain::settings::SettingStep;
-use crate::domain::{AppId, BadgeId, EndpointId, ItemKey, MemberId, ReportId, Timestamp};
+use crate::domain::{AppId, BadgeId, EndpointId, FieldId, ItemKey, MemberId, ReportId, Timestamp};
 use crate::journal::codec;
 
 /// Ordinals that a model looks at closely.
@@ -112,6 +112,7 @@ pub struct Catalogue {
     pub reviewed: BTreeSet<MemberId>,
     /// The newest step of each setting, by what it sets.
     pub settings: BTreeMap<String, SettingStep>,
+    pub field_order: Vec<FieldId>,
 }
 
 #[derive(Debug)]

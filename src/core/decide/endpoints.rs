@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::refuse::limit;
 use super::{Answering, Decided, Decision};
 use crate::core::site::Site;
-use crate::domain::command::{EndpointPatch, NewEndpoint};
+use crate::domain::command::{Command, EndpointPatch, NewEndpoint};
 use crate::domain::endpoint::{EndpointReport, ReplayJob, ReplayStep, Replayed};
 use crate::domain::event::{Endpoint, Event};
 use crate::domain::limits::{
@@ -15,14 +15,34 @@ use crate::domain::limits::{
 use crate::domain::{EndpointId, Refusal, Timestamp};
 
 /// A new secret, and how long the old one signs beside it.
-pub(super) struct Rotation<'a> {
-    pub endpoint: EndpointId,
-    pub sealed_secret: &'a [u8],
-    pub overlap_ms: Option<u32>,
+struct Rotation<'a> {
+    endpoint: EndpointId,
+    sealed_secret: &'a [u8],
+    overlap_ms: Option<u32>,
 }
 
 impl Site {
-    pub(super) fn decide_create_endpoint(&self, new: &NewEndpoint, now: Timestamp) -> Decided {
+    pub(super) fn decide_of_endpoint(&self, command: &Command, now: Timestamp) -> Decided {
+        match command {
+            Command::CreateEndpoint(new) => self.decide_create_endpoint(new, now),
+            Command::DeleteEndpoint { endpoint } => self.decide_delete_endpoint(*endpoint),
+            Command::RotateEndpointSecret { endpoint, sealed_secret, overlap_ms } => {
+                let (endpoint, overlap_ms) = (*endpoint, *overlap_ms);
+                self.decide_rotate(Rotation { endpoint, sealed_secret, overlap_ms }, now)
+            }
+            Command::DisableEndpoint { endpoint, reason } => self.decide_disable(*endpoint, reason),
+            Command::UpdateEndpoint { endpoint, patch } => {
+                self.decide_update_endpoint(*endpoint, patch)
+            }
+            Command::EnableEndpoint { endpoint } => self.decide_enable(*endpoint),
+            Command::ReportEndpoint { endpoint, report } => self.decide_report(*endpoint, *report),
+            Command::ReplayEndpoint { endpoint, what } => self.decide_replay(*endpoint, what),
+            Command::FinishReplay { endpoint, id } => self.decide_finish_replay(*endpoint, *id),
+            other => unreachable!("{} is no command of an endpoint", other.kind()),
+        }
+    }
+
+    fn decide_create_endpoint(&self, new: &NewEndpoint, now: Timestamp) -> Decided {
         let endpoints = self.endpoints.len();
         limit(endpoints, ENDPOINTS_PER_SITE_MAX, "ENDPOINT_LIMIT", "webhook endpoints")?;
         let endpoint = Endpoint {
@@ -41,12 +61,12 @@ impl Site {
         Ok(Decision::new(vec![created], Answering::Endpoint(new.id)))
     }
 
-    pub(super) fn decide_delete_endpoint(&self, endpoint: EndpointId) -> Decided {
+    fn decide_delete_endpoint(&self, endpoint: EndpointId) -> Decided {
         self.endpoint(endpoint)?;
         Ok(Decision::new(vec![Event::EndpointDeleted { endpoint }], Answering::Done))
     }
 
-    pub(super) fn decide_rotate(&self, rotation: Rotation<'_>, now: Timestamp) -> Decided {
+    fn decide_rotate(&self, rotation: Rotation<'_>, now: Timestamp) -> Decided {
         let Rotation { endpoint, sealed_secret, overlap_ms } = rotation;
         let overlap_ms = overlap_ms.map_or(SECRET_OVERLAP_MS_DEFAULT, i64::from);
         let old_secrets = self.endpoint(endpoint)?.old_secrets(now).count();
@@ -59,7 +79,7 @@ impl Site {
         Ok(Decision::new(vec![rotated], Answering::Endpoint(endpoint)))
     }
 
-    pub(super) fn decide_disable(&self, endpoint: EndpointId, reason: &str) -> Decided {
+    fn decide_disable(&self, endpoint: EndpointId, reason: &str) -> Decided {
         if self.endpoint(endpoint)?.disabled.is_some() {
             return Ok(Decision::already(Answering::Endpoint(endpoint)));
         }
@@ -67,7 +87,7 @@ impl Site {
         Ok(Decision::new(vec![disabled], Answering::Endpoint(endpoint)))
     }
 
-    pub(super) fn decide_enable(&self, endpoint: EndpointId) -> Decided {
+    fn decide_enable(&self, endpoint: EndpointId) -> Decided {
         if self.endpoint(endpoint)?.disabled.is_none() {
             return Ok(Decision::already(Answering::Endpoint(endpoint)));
         }
@@ -75,7 +95,7 @@ impl Site {
         Ok(Decision::new(vec![enabled], Answering::Endpoint(endpoint)))
     }
 
-    pub(super) fn decide_update_endpoint(&self, id: EndpointId, patch: &EndpointPatch) -> Decided {
+    fn decide_update_endpoint(&self, id: EndpointId, patch: &EndpointPatch) -> Decided {
         let before = self.endpoint(id)?;
         let after = patched(before, patch);
         if after == **before {
@@ -86,13 +106,13 @@ impl Site {
     }
 
     /// What deliveries came to, as a record.
-    pub(super) fn decide_report(&self, endpoint: EndpointId, report: EndpointReport) -> Decided {
+    fn decide_report(&self, endpoint: EndpointId, report: EndpointReport) -> Decided {
         self.endpoint(endpoint)?;
         let reported = Event::EndpointReported { endpoint, report };
         Ok(Decision::new(vec![reported], Answering::Done))
     }
 
-    pub(super) fn decide_replay(&self, endpoint: EndpointId, what: &Replayed) -> Decided {
+    fn decide_replay(&self, endpoint: EndpointId, what: &Replayed) -> Decided {
         let under_way = self.endpoint(endpoint)?.settings.replays.len();
         limit(under_way, ENDPOINT_REPLAYS_MAX, "REPLAY_LIMIT", "replays under way")?;
         let job = ReplayJob { id: self.seq + 1, what: what.clone() };
@@ -100,7 +120,7 @@ impl Site {
         Ok(Decision::new(vec![started], Answering::Endpoint(endpoint)))
     }
 
-    pub(super) fn decide_finish_replay(&self, endpoint: EndpointId, id: u64) -> Decided {
+    fn decide_finish_replay(&self, endpoint: EndpointId, id: u64) -> Decided {
         let replays = &self.endpoint(endpoint)?.settings.replays;
         if replays.iter().all(|job| job.id != id) {
             return Ok(Decision::already(Answering::Done));

@@ -88,6 +88,10 @@ impl Site {
         }
         limit(graph.likes_len(), LIKES_PER_MEMBER_MAX, "LIKE_LIMIT", "likes")?;
         let author = self.author_of(item);
+        let by = author.and_then(|author| self.find_member(author));
+        if by.is_some_and(|by| self.ties.are_apart(member, by.0)) {
+            return Err(item_not_found(key).into());
+        }
         self.room_for_like(liker, author)?;
         let mut events = vec![Event::ItemLiked { item: item.key.clone(), liker, author }];
         self.built_in_awards(member, LIKES_GIVEN, now, &mut events);

@@ -25,12 +25,7 @@ impl Site {
         if self.directory.find_ever(new.id, &self.counters).is_some() {
             return Err(conflict("MEMBER_ALREADY_EXISTS", format!("member {} exists", new.id)));
         }
-        if let Some(email) = &new.login_email
-            && self.directory.find_email(email_hash(email)).is_some()
-        {
-            let detail = "another member of this site has this login e-mail".to_owned();
-            return Err(conflict("LOGIN_EMAIL_ALREADY_EXISTS", detail));
-        }
+        self.free_email(new.login_email.as_deref(), None)?;
         let facts = MemberFacts {
             id: new.id,
             login_email: new.login_email.clone(),
@@ -45,6 +40,15 @@ impl Site {
         };
         let ordinal = MemberOrdinal(self.directory.len() as u32);
         Ok(Event::MemberCreated { ordinal, facts: Arc::new(facts), origin: new.origin })
+    }
+
+    fn free_email(&self, email: Option<&str>, of: Option<u32>) -> Result<(), Refusal> {
+        let holder = email.and_then(|email| self.directory.find_email(email_hash(email)));
+        if holder.is_none() || holder == of {
+            return Ok(());
+        }
+        let detail = "another member of this site has this login e-mail".to_owned();
+        Err(conflict("LOGIN_EMAIL_ALREADY_EXISTS", detail))
     }
 
     /// From the nickname, else the login e-mail; made unique by a piece of the member's id.
@@ -81,6 +85,7 @@ impl Site {
         if changes.is_empty() {
             return Ok(Decision::already(Answering::Member(member)));
         }
+        self.free_email(patch.login_email.as_deref(), Some(member))?;
         if let Some(slug) = &patch.slug
             && !self.is_free_slug(slug, Some(member), now)
         {
@@ -110,6 +115,7 @@ impl Site {
             CommunityAct::Join => (PrivacyStatus::Public, CommunityStep::Joined),
             CommunityAct::Leave => (PrivacyStatus::Private, CommunityStep::Left),
         };
+        self.member(id)?;
         if act == CommunityAct::Join && !self.settings.shows_members() {
             let what = "cannot be public: this site has no public members";
             return Err(forbidden("PUBLIC_MEMBERS_NOT_ALLOWED", what).into());

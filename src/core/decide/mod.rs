@@ -5,6 +5,7 @@ mod abouts;
 mod badge_edits;
 mod badges;
 mod counters;
+mod custom_fields;
 mod deletion;
 mod endpoints;
 mod items;
@@ -22,7 +23,7 @@ pub(super) use self::abouts::about_not_found;
 pub(super) use self::badge_edits::assignment_not_found;
 pub(super) use self::counters::Increase;
 use self::counters::{Increment, SetCounter};
-use self::endpoints::Rotation;
+pub(super) use self::custom_fields::{application_not_found, field_not_found};
 use self::members::slug_of;
 pub(super) use self::moderation::standing_refusal;
 use self::refuse::forbidden;
@@ -124,19 +125,15 @@ impl Site {
             Command::AssignBadges { pairs } => self.decide_assign_many(pairs, now),
             Command::UnassignBadges { assignments } => self.decide_unassign_many(assignments),
             Command::TakeBadge { badge, members } => self.decide_take(*badge, members),
-            Command::CreateEndpoint(new) => self.decide_create_endpoint(new, now),
-            Command::DeleteEndpoint { endpoint } => self.decide_delete_endpoint(*endpoint),
-            Command::RotateEndpointSecret { endpoint, sealed_secret, overlap_ms } => {
-                let (endpoint, overlap_ms) = (*endpoint, *overlap_ms);
-                self.decide_rotate(Rotation { endpoint, sealed_secret, overlap_ms }, now)
-            }
-            Command::DisableEndpoint { endpoint, reason } => self.decide_disable(*endpoint, reason),
-            Command::UpdateEndpoint { endpoint, patch } => {
-                self.decide_update_endpoint(*endpoint, patch)
-            }
-            Command::EnableEndpoint { endpoint } => self.decide_enable(*endpoint),
-            Command::ReportEndpoint { endpoint, report } => self.decide_report(*endpoint, *report),
-            Command::ReplayEndpoint { endpoint, what } => self.decide_replay(*endpoint, what),
+            Command::CreateEndpoint(_)
+            | Command::DeleteEndpoint { .. }
+            | Command::RotateEndpointSecret { .. }
+            | Command::DisableEndpoint { .. }
+            | Command::UpdateEndpoint { .. }
+            | Command::EnableEndpoint { .. }
+            | Command::ReportEndpoint { .. }
+            | Command::ReplayEndpoint { .. }
+            | Command::FinishReplay { .. } => self.decide_of_endpoint(command, now),
             Command::DeleteMember { member, content_assignee } => {
                 self.decide_delete_member(*member, *content_assignee)
             }
@@ -157,7 +154,6 @@ impl Site {
             Command::Community { member, act } => self.decide_community(*member, *act, now),
             Command::Setting(wish) => self.decide_setting(wish, now),
             Command::Tie { member, wish } => self.decide_tie(*member, wish),
-            Command::FinishReplay { endpoint, id } => self.decide_finish_replay(*endpoint, *id),
         }
     }
 

@@ -6,6 +6,7 @@ use super::refuse::{conflict, forbidden, limit, member_not_found};
 use super::{Answering, Decided, Decision};
 use crate::core::query::Viewer;
 use crate::core::site::Site;
+use crate::core::ties::Tie;
 use crate::domain::limits::{
     REPORTS_PER_MEMBER_MAX, REPORTS_PER_REPORTER_MAX, REPORTS_PER_SITE_MAX,
 };
@@ -73,8 +74,11 @@ impl Site {
         // A public member that was blocked is known, and its reporter is told why it is no case.
         let was_public = row.status == Status::Blocked
             && row.privacy == PrivacyStatus::Public
-            && self.settings.shows_members();
-        match was_public || self.is_visible(to, Viewer::Member(reporter)) {
+            && self.settings.shows_members()
+            && !self.ties.are_apart(from, to);
+        // Who blocks somebody may still tell why.
+        let blocks = self.ties.holds(from, Tie::Blocks(to));
+        match was_public || blocks || self.is_visible(to, Viewer::Member(reporter)) {
             true => Ok(()),
             false => Err(member_not_found(reported)),
         }

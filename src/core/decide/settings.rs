@@ -20,6 +20,7 @@ enum Wished {
 impl Site {
     pub(super) fn decide_setting(&self, wish: &SettingWish, now: Timestamp) -> Decided {
         let wished = match wish {
+            SettingWish::Field(wish) => return self.decide_field(wish, now),
             SettingWish::DefaultPrivacy { privacy, revision } => {
                 let old = self.settings.default_privacy;
                 current(*revision, old.revision)?;
@@ -90,7 +91,7 @@ fn told<T: PartialEq>(
 }
 
 /// Whoever edits has seen what stands.
-fn current(given: Option<u64>, current: u64) -> Result<(), Refusal> {
+pub(super) fn current(given: Option<u64>, current: u64) -> Result<(), Refusal> {
     if given.is_none_or(|given| given == current) {
         return Ok(());
     }
