@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
+import { methodLines } from './methods.mjs';
 import { OWNER_KEY, startServer } from './server.mjs';
 
 const [program, ...wanted] = process.argv.slice(2);
@@ -23,9 +24,11 @@ const tally = path.join(desk, 'tally.tap');
 const code = await runSuites();
 const stopped = await server.stop();
 const counted = await count();
+const methods = wanted.length > 0 ? [] : await methodLines(root, desk);
 if (stopped !== 0) console.log(`not ok: SIGTERM ended the program with ${stopped}`);
 if (code !== 0) console.log(`the program's log ends:\n${server.log.slice(-30).join('\n')}`);
 await rm(path.join(desk, 'data'), { recursive: true, force: true });
+methods.forEach((line) => console.log(line));
 console.log(`${counted.passed} passed, ${counted.failed} failed`);
 process.exit(code === 0 && stopped === 0 && counted.passed > 0 ? 0 : 1);
 
@@ -33,7 +36,7 @@ async function runSuites() {
   const folder = path.join(root, 'suites');
   const all = (await readdir(folder)).filter((name) => name.endsWith('.test.mjs')).sort();
   const names = wanted.length > 0 ? wanted.map((name) => `${name}.test.mjs`) : all;
-  const redirect = pathToFileURL(path.join(root, 'support', 'redirect.mjs')).href;
+  const preload = (name) => `--import=${pathToFileURL(path.join(root, 'support', name)).href}`;
   const child = spawn(
     process.execPath,
     ['--test', '--test-concurrency=1', `--test-timeout=${TEST_DEADLINE_MS}`,
@@ -45,7 +48,7 @@ async function runSuites() {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: {
         ...process.env,
-        NODE_OPTIONS: `--import=${redirect}`,
+        NODE_OPTIONS: `${preload('redirect.mjs')} ${preload('record.mjs')}`,
         GUILDHALL_URL: server.url,
         GUILDHALL_OWNER_KEY: OWNER_KEY,
         GUILDHALL_PROGRAM: program,

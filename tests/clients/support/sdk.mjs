@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 
 import {
-  authorization, badgeAssignments, badges, badgesV2, defaultPrivacy, memberFollowers,
-  memberPrivacySettings, memberReport, memberRoleDefinition, members, membersAbout,
+  authentication, authorization, badgeAssignments, badges, badgesV2, customFieldApplications,
+  customFieldSuggestions, customFields, defaultPrivacy, memberFollowers, memberPrivacySettings,
+  memberReport, memberRoleDefinition, memberToMemberBlock, members, membersAbout, userMember,
 } from '@wix/members';
 import { ApiKeyStrategy, createClient } from '@wix/sdk';
 
@@ -12,7 +13,8 @@ import { ownerKey } from './api.mjs';
 
 const modules = {
   members, memberFollowers, memberReport, membersAbout, badges, badgesV2, badgeAssignments,
-  authorization, defaultPrivacy, memberPrivacySettings, memberRoleDefinition,
+  authentication, authorization, customFieldApplications, customFieldSuggestions, customFields,
+  defaultPrivacy, memberPrivacySettings, memberRoleDefinition, memberToMemberBlock, userMember,
 };
 
 export const owner = createClient({
