@@ -154,8 +154,8 @@ const COMPONENTS: &[(&str, &str)] = &[
     ),
     (
         "Event",
-        "id: string, type: string, timestamp: time, siteId: uuid, memberId?: uuid, seq: seq, \
-         memberSeq?: seq, data: any",
+        "id: string, type: string, timestamp: time, siteId: uuid, memberId: uuidOrNull, seq: seq, \
+         memberSeq: seqOrNull, data: any",
     ),
     (
         "CounterChange",
@@ -365,7 +365,9 @@ fn scalar(kind: &str) -> Value {
             "type": "integer", "minimum": 0, "maximum": limits::SECRET_OVERLAP_SECONDS_MAX,
         }),
         "hostName" => json!({"type": ["string", "null"], "maxLength": limits::ORIGIN_BYTES_MAX}),
-        "cursor" => text(limits::CURSOR_BYTES_MAX),
+        "cursor" => json!({
+            "type": "string", "pattern": "^[A-Za-z0-9_-]*$", "maxLength": limits::CURSOR_BYTES_MAX,
+        }),
         "pageLimit" => {
             json!({"type": "integer", "minimum": 1, "maximum": limits::PAGE_LIMIT_MAX})
         }

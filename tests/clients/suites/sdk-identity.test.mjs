@@ -179,10 +179,12 @@ test('a member verifies its address later; keys and tokens say what they are', a
   const verified = await app.verification.verifyDuringAuthentication(code, options);
   assert.equal(verified.identity.email.isVerified, true);
   const tokens = app.auth.getTokens();
-  const info = await call(url, 'POST', '/oauth2/token-info', {
-    token: '', body: { token: tokens.accessToken.value },
-  });
+  const asked = JSON.stringify({ token: tokens.accessToken.value });
+  const info = await app.oauth.tokenInfo({ body: new TextEncoder().encode(asked) });
   assert.deepEqual([info.active, info.subjectType], [true, 'MEMBER']);
   assert.equal(info.subjectId, registered.identity._id);
-  assert.deepEqual(await call(url, 'GET', '/oauth2/jwks'), { keys: [] });
+  // Tokens are signed with keys that stay here: there is none to show.
+  assert.deepEqual((await app.oauth.jwks()).keys, []);
+  await app.authentication.logout();
+  await assert.rejects(app.auth.renewToken(tokens.refreshToken));
 });

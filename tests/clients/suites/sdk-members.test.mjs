@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { createMember, unique } from '../support/api.mjs';
+import { createMember, unique, url } from '../support/api.mjs';
 import { UNKNOWN_ID, UUID, allPages, asMember, owner, refusal } from '../support/sdk.mjs';
 
 const FULL = { fieldsets: ['FULL'] };
@@ -98,6 +98,16 @@ test('a query pages by offset to the end', async () => {
   const second = await first.next();
   const back = await second.prev();
   assert.deepEqual(back.items.map((member) => member._id), first.items.map(({ _id }) => _id));
+});
+
+test('members are listed page by page, newest first', async () => {
+  const created = [await createMember(url), await createMember(url)];
+  const sorting = [{ fieldName: '_createdDate', order: 'DESC' }];
+  const page = (offset) => owner.members.listMembers({ paging: { limit: 1, offset }, sorting });
+  const [first, second] = [await page(0), await page(1)];
+  const ids = [first, second].map(({ members }) => members.map(({ _id }) => _id));
+  assert.deepEqual(ids, [[created[1].id], [created[0].id]]);
+  assert.ok(first.metadata.total >= 2 && second.metadata.offset === 1);
 });
 
 test('a query finds by id, e-mail and nickname', async () => {

@@ -24,13 +24,17 @@ test('privacy settings are read, set and set back', async () => {
   const { getMemberPrivacySettings, setMemberPrivacySettings } = owner.memberPrivacySettings;
   const { memberPrivacySettings: before } = await getMemberPrivacySettings();
   assert.equal(before.publicMemberCandidates, 'ANYONE');
-  const closed = { ...before, publicMemberVisibility: 'VISIBLE_TO_MEMBERS_ONLY' };
-  const { memberPrivacySettings: set } = await setMemberPrivacySettings(closed);
-  assert.equal(set.publicMemberVisibility, 'VISIBLE_TO_MEMBERS_ONLY');
-  assert.ok(set._updatedDate instanceof Date);
-  await refusal(setMemberPrivacySettings(closed), 409, /INVALID_REVISION/);
-  const reopened = { ...set, publicMemberVisibility: before.publicMemberVisibility };
-  await setMemberPrivacySettings(reopened);
+  const set = async (publicMemberVisibility, revision) => {
+    const publicMemberCandidates = 'ANYONE';
+    const wish = { publicMemberVisibility, publicMemberCandidates, revision };
+    return (await setMemberPrivacySettings(wish)).memberPrivacySettings;
+  };
+  const closed = await set('VISIBLE_TO_MEMBERS_ONLY', before.revision);
+  assert.equal(closed.publicMemberVisibility, 'VISIBLE_TO_MEMBERS_ONLY');
+  assert.ok(closed._updatedDate instanceof Date);
+  await refusal(set('VISIBLE_TO_ALL', before.revision), 409, /INVALID_REVISION/);
+  const back = await set(before.publicMemberVisibility, closed.revision);
+  assert.equal(back.publicMemberVisibility, before.publicMemberVisibility);
 });
 
 test('roles are defined, given and taken', async () => {
