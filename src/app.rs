@@ -104,6 +104,7 @@ async fn live(
         .map_err(|reason| StartError::File { path: socket, reason })?;
     let address = reserved.address;
     let front = Arc::new(engine.front(metrics, life.clone()));
+    front.resume_jobs().await;
     let live = Live::new(Arc::new(engine.live_ports()), LiveSettings::default());
     let door = door::open(reserved.listen()?, config.worker_count(), front, live)?;
     life.serve();

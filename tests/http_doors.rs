@@ -27,6 +27,8 @@ mod custom_fields;
 mod deletion;
 #[path = "http_doors/identity.rs"]
 mod identity;
+#[path = "http_doors/jobs.rs"]
+mod jobs;
 #[path = "http_doors/members.rs"]
 mod members;
 #[path = "http_doors/moderation.rs"]

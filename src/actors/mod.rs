@@ -7,6 +7,7 @@ pub mod disk;
 pub mod handle;
 pub mod identity;
 pub mod import;
+pub mod jobs;
 pub mod keys;
 pub mod live;
 pub mod live_site;

@@ -20,6 +20,7 @@ use crate::actors::clock::{Clock, SystemClock};
 use crate::actors::data_dir::{DataDir, Stage};
 use crate::actors::disk::DiskReserve;
 use crate::actors::identity::{Identity, IdentityDesk};
+use crate::actors::jobs::Jobs;
 use crate::actors::registry::{Registry, StartSite};
 use crate::actors::runtime::{RuntimeParts, SiteRuntime};
 use crate::actors::site::SiteOptions;
@@ -128,8 +129,11 @@ impl Engine {
             identity: Arc::new(Identity::new(self.journal.clone())),
             registry: self.registry.clone(),
         };
+        let accounts = identity.identity.clone();
+        let jobs = Jobs::new(self.journal.clone(), accounts, self.clock.clone());
         ProcessFront {
             hooks,
+            jobs,
             identity,
             sites: self.sites(),
             clock: self.clock.clone(),

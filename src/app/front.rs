@@ -11,6 +11,7 @@ use super::sites::{OpenSite, Sites};
 use crate::actors::clock::Clock;
 use crate::actors::handle::{CallError, Caller, SiteHandle};
 use crate::actors::identity::IdentityDesk;
+use crate::actors::jobs::Jobs;
 use crate::domain::{EndpointId, MemberId, SiteId, Timestamp};
 use crate::http::Front;
 use crate::http::front::{EndpointSecret, IssuedToken, RecordsFault, RecordsPage, Unready};
@@ -28,8 +29,21 @@ pub struct ProcessFront {
     pub vault: Vault,
     pub hooks: HookDesk,
     pub identity: IdentityDesk,
+    pub jobs: Jobs,
     pub metrics: Metrics,
     pub health: Health,
+}
+
+impl ProcessFront {
+    /// Goes on with the jobs that the last process left.
+    pub async fn resume_jobs(&self) {
+        for site in self.sites.registry.sites() {
+            let Some(handle) = self.sites.registry.site(site.id) else { continue };
+            if let Err(error) = self.jobs.resume(handle).await {
+                tracing::error!(site = %site.id, "jobs of site {} stand still: {error}", site.id);
+            }
+        }
+    }
 }
 
 impl Front for ProcessFront {
@@ -55,6 +69,10 @@ impl Front for ProcessFront {
 
     fn identity(&self) -> Option<&IdentityDesk> {
         Some(&self.identity)
+    }
+
+    fn jobs(&self) -> Option<&Jobs> {
+        Some(&self.jobs)
     }
 
     fn records_after(

@@ -50,8 +50,9 @@ pub struct PageOf<T> {
     pub next: Option<Cursor>,
 }
 
-/// A condition on one member, already typed. All of `all`, any of `any`, not `not`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A condition on one member, already typed. All of `all`, any of `any`, not `not`. Stored for ever
+/// in this order: variants are only appended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MemberFilter {
     Everyone,
     All(Vec<MemberFilter>),
@@ -63,10 +64,10 @@ pub enum MemberFilter {
     /// Nicknames, compared without case.
     Nicknames(Vec<String>),
     NicknamePrefix(String),
-    /// Slugs, as they are written.
-    Slugs(Vec<String>),
     Statuses(Vec<Status>),
     Privacy(Vec<PrivacyStatus>),
+    /// Slugs, as they are written.
+    Slugs(Vec<String>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,9 @@
 //! Every limit has its name here. Going over one is a coded answer, never a silent cut.
 
+mod community;
+
+pub use self::community::*;
+
 pub const APP_ID_BYTES_MAX: usize = 64;
 pub const ITEM_ID_BYTES_MAX: usize = 255;
 pub const ITEM_TYPE_BYTES_MAX: usize = 64;
@@ -77,27 +81,6 @@ pub const REPORTS_PER_SITE_MAX: usize = 10_000;
 pub const REPORTS_PER_MEMBER_MAX: usize = 1_000;
 pub const REPORTS_PER_REPORTER_MAX: usize = 100;
 
-pub const SLUG_BYTES_MAX: usize = 255;
-/// How long a slug that was given up is nobody else's, and how many of them a member may hold back.
-pub const SLUG_RESERVED_MS: i64 = 30 * 86_400_000;
-pub const SLUGS_RESERVED_PER_MEMBER_MAX: usize = 5;
-
-/// Members whom one member blocks for itself.
-pub const BLOCKS_PER_MEMBER_MAX: usize = 1_000;
-
-pub const FIELDS_PER_SITE_MAX: usize = 100;
-pub const FIELD_NAME_CHARS_MAX: usize = 150;
-/// To whom a field applies, and whom it leaves out, each.
-pub const FIELD_SCOPES_MAX: usize = 100;
-/// Members, roles or fields that one question about applications names.
-pub const FIELD_SUBJECTS_MAX: usize = 100;
-
-pub const ROLES_PER_SITE_MAX: usize = 100;
-pub const ROLES_PER_MEMBER_MAX: usize = 20;
-pub const ROLE_KEY_BYTES_MAX: usize = 100;
-pub const ROLE_TITLE_BYTES_MAX: usize = 200;
-/// Members whose roles one question may ask for, and as many are answered.
-pub const ROLES_ASKED_MEMBERS_MAX: usize = 1_000;
 pub const REPORT_DESCRIPTION_BYTES_MAX: usize = 1_000;
 /// JSON text of what a member tells about itself.
 pub const ABOUT_CONTENT_BYTES_MAX: usize = 64 * 1_024;

@@ -1,6 +1,6 @@
 //! What a site decides for all of its members at once: who sees them, as what they begin, which
-//! roles and which fields of their own there are. Stored for ever in this order: variants and fields
-//! are only appended.
+//! roles and which fields of their own there are. Stored for ever in this order: variants and
+//! fields are only appended.
 
 use std::sync::Arc;
 

@@ -19,8 +19,8 @@ use super::auth;
 use super::call::{Call, Kind, Proof, Reply};
 use super::error::Problem;
 use super::front::Front;
+use super::route::Row;
 use super::router::{Found, Params, Router};
-use super::routes::Row;
 use crate::domain::limits::BODY_READ_SECONDS_MAX;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-wix-request-id");

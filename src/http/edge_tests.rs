@@ -19,7 +19,8 @@ use super::hook_front::{
     Consumer, ConsumerStep, Consumers, Counted, DeliveryState, HookFront, HookFuture, KeyNeed,
     ListedAttempt, PublishedKey, Tried,
 };
-use super::routes::{Row, table};
+use super::route::Row;
+use super::routes::table;
 use crate::actors::handle::{CallError, Caller, Role, SiteHandle};
 use crate::actors::identity::IdentityDesk;
 use crate::core::delivery::DeadLetter;

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::hook_front::HookFront;
 use crate::actors::handle::{CallError, Caller, SiteHandle};
 use crate::actors::identity::IdentityDesk;
+use crate::actors::jobs::Jobs;
 use crate::domain::{EndpointId, MemberId, SiteId, Timestamp, WrittenRecord};
 
 pub trait Front: Send + Sync + 'static {
@@ -16,6 +17,10 @@ pub trait Front: Send + Sync + 'static {
     fn issue_member_token(&self, site: SiteId, member: MemberId) -> Option<IssuedToken>;
     /// `None` while nothing is served.
     fn identity(&self) -> Option<&IdentityDesk>;
+    /// `None` while nothing is served.
+    fn jobs(&self) -> Option<&Jobs> {
+        None
+    }
     /// Durable records with a seq above `after`, oldest first, at most `limit`.
     fn records_after(
         &self,

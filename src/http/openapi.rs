@@ -11,8 +11,9 @@ use super::openapi_identity;
 use super::openapi_operations::{self, Described};
 use super::openapi_schemas;
 use super::openapi_settings;
+use super::route::Row;
 use super::router::is_parameter;
-use super::routes::{Row, table};
+use super::routes::table;
 use crate::domain::limits;
 
 /// The whole document. A snapshot of it is kept with the tests, so that no change goes unseen.

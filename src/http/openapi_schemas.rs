@@ -93,7 +93,7 @@ const COMPONENTS: &[(&str, &str)] = &[
         "reportedMemberId: uuid, reportCount: string, reviewed: boolean, lastReportDate: time",
     ),
     ("BulkResult", "itemMetadata: BulkItem"),
-    ("BulkItem", "id: uuid, originalIndex: integer, success: boolean, error?: BulkError"),
+    ("BulkItem", "id?: uuid, originalIndex: integer, success: boolean, error?: BulkError"),
     ("BulkError", "code: string, description: string"),
     ("BulkCounts", "totalSuccesses: integer, totalFailures: integer, undetailedFailures: integer"),
     ("LineFault", "index: integer, code: string, detail: string"),

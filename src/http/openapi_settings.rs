@@ -6,12 +6,33 @@ use super::openapi_operations::{Described, PAGE, reads, takes, words};
 const DEFAULT: &str = "defaultPrivacy: DefaultPrivacy";
 const PRIVACY: &str = "memberPrivacySettings: MemberPrivacySettings";
 const ROLE: &str = "role: MemberRoleDefinition";
+const JOB_ID: &str = "jobId: uuid";
 const SITE_MEMBER: &str = "member: SiteMember";
 const SITE_REGISTER: &str = "email: email, password: password, contactInfo?: SiteContact, \
     profilePrivacyStatus?: SitePrivacy, emailVerification?: SiteVerification";
 const KEY: &str = "roleKey: roleKey";
 
 pub const OPERATIONS: &[Described] = &[
+    words(
+        "bulkDeleteMembersByFilter",
+        "Jobs",
+        "Delete all members that a filter names, behind the answer",
+        takes("filter: Filter, contentAssigneeId?: uuid", JOB_ID),
+    ),
+    words(
+        "bulkApproveMembers",
+        "Jobs",
+        "Let in all members that a filter names, behind the answer",
+        takes("filter: Filter", JOB_ID),
+    ),
+    words(
+        "bulkBlockMembers",
+        "Jobs",
+        "Block all members that a filter names, behind the answer",
+        takes("filter: Filter", JOB_ID),
+    ),
+    words("listJobs", "Jobs", "List jobs, the newest first", reads("", "jobs: [Job]")),
+    words("getJob", "Jobs", "How far a job is", reads("", "job: Job")),
     words(
         "approveSiteMember",
         "Site members",
@@ -153,6 +174,14 @@ pub const OPERATIONS: &[Described] = &[
 ];
 
 pub const COMPONENTS: &[(&str, &str)] = &[
+    (
+        "Job",
+        "id: uuid, action: JobAction, status: JobStatus, createdDate: time, endedDate: any, \
+         bulkActionMetadata: BulkCounts, failures: [JobFailure]",
+    ),
+    ("JobAction", "DELETE|APPROVE|BLOCK"),
+    ("JobStatus", "RUNNING|ENDED"),
+    ("JobFailure", "memberId: uuid, error: BulkError"),
     ("SiteSession", "token: string"),
     (
         "SiteMember",

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use actix_web::http::Method;
 
-use super::routes::Row;
+use super::route::Row;
 
 /// Parameters of a path in their order, percent-decoded.
 pub type Params = smallvec::SmallVec<[String; 2]>;

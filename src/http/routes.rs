@@ -1,25 +1,17 @@
 //! The route table, on one screen: method, path, who may call, name, handler. There is no other
 //! way to add a route, so none can be without its access.
 
-use actix_web::http::Method;
-use futures_util::FutureExt;
-
 use super::access::Access::{
-    self, Anyone, Keys, KeysOrSelf, Member, MembersOrKeys, Optional, Owner, Public,
+    Anyone, Keys, KeysOrSelf, Member, MembersOrKeys, Optional, Owner, Public,
 };
-use super::call::{Answering, Call, Reply};
-use super::error::Problem;
+use super::route::{Alias, Row, delete, get, patch, post, put, under};
 use super::{
     abouts, app_keys, assignments, attempts, badges, badges_v3, community, connections, consumers,
     counters, custom_fields, endpoints, event_catalogue, events, field_applications,
-    field_suggestions, followers, health, imports, ingest, items, likes, member_blocks,
+    field_suggestions, followers, health, imports, ingest, items, jobs, likes, member_blocks,
     member_deletion, members, moderation, oauth, oauth_clients, privacy, redirects, replays,
     reports, roles, sign_on, sign_on_policy, site_auth, tokens, ui, user_members, verification,
 };
-use crate::domain::limits::{BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX};
-
-/// A handler, behind one type for all.
-pub type Handler = Box<dyn Fn(Call) -> Answering + Send + Sync>;
 
 /// The whole surface, by resource.
 #[rustfmt::skip]
@@ -72,6 +64,8 @@ pub fn table() -> Vec<Row> {
             post("/member-tokens", Owner, "createMemberToken", tokens::create),
             get("/members/{memberId}/moderation", Keys, "getMemberModeration", moderation::get),
             post("/members/{memberId}/reject", Keys, "rejectMember", moderation::reject),
+            get("/jobs", Keys, "listJobs", jobs::list),
+            get("/jobs/{jobId}", Keys, "getJob", jobs::get),
             get("/apps/{appId}/webhook-keys", Keys, "getAppWebhookKeys", app_keys::get),
         ]),
         event_log(),
@@ -142,6 +136,9 @@ fn members_rows() -> Vec<Row> {
         get("/{id}", Anyone, "getMember", members::get),
         patch("/{memberId}", KeysOrSelf, "updateMember", members::update),
         post("/bulk/delete", Keys, "bulkDeleteMembers", member_deletion::delete_many),
+        post("/bulk/delete-by-filter", Keys, "bulkDeleteMembersByFilter", jobs::delete),
+        post("/bulk/approve-by-filter", Keys, "bulkApproveMembers", jobs::approve),
+        post("/bulk/block-by-filter", Keys, "bulkBlockMembers", jobs::block),
         delete("/my", Member, "deleteMyMember", member_deletion::delete_my),
         delete("/{id}", Keys, "deleteMember", member_deletion::delete),
         delete("/{id}/addresses", KeysOrSelf, "deleteMemberAddresses", member_deletion::delete_addresses),
@@ -360,139 +357,6 @@ fn site_auth_rows() -> Vec<Row> {
         ]),
     ];
     groups.into_iter().flatten().collect()
-}
-
-/// How else the paths of a resource are spelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Alias {
-    None,
-    /// `/_api` in front: what clients send to a host that is not their default.
-    Api,
-    /// Another base, with and without `/_api`.
-    Named(&'static str),
-}
-
-/// One route: the registration itself is the row.
-pub struct Row {
-    pub method: Method,
-    pub path: String,
-    /// Other spellings of the path; parameters stand at the same places from the end.
-    pub aliases: Vec<String>,
-    pub access: Access,
-    /// The name of the operation in the API document.
-    pub operation: &'static str,
-    pub handler: Handler,
-    /// 0 where no body is read.
-    pub body_bytes_max: usize,
-}
-
-impl Row {
-    /// Every path that leads here.
-    pub fn paths(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(&self.path).chain(&self.aliases).map(String::as_str)
-    }
-
-    fn batch(mut self) -> Row {
-        self.body_bytes_max = BATCH_BODY_BYTES_MAX;
-        self
-    }
-}
-
-/// Puts rows below the base that they share.
-fn under(base: &str, alias: Alias, mut rows: Vec<Row>) -> Vec<Row> {
-    for row in &mut rows {
-        let rest = std::mem::take(&mut row.path);
-        row.aliases = match alias {
-            Alias::None => Vec::new(),
-            Alias::Api => vec![format!("/_api{base}{rest}")],
-            Alias::Named(other) => vec![format!("{other}{rest}"), format!("/_api{other}{rest}")],
-        };
-        row.path = format!("{base}{rest}");
-    }
-    rows
-}
-
-/// Erases a handler's own future type.
-fn row<A>(
-    method: Method,
-    rest: &str,
-    access: Access,
-    operation: &'static str,
-    handler: impl Fn(Call) -> A + Send + Sync + 'static,
-) -> Row
-where
-    A: Future<Output = Result<Reply, Problem>> + 'static,
-{
-    let takes_body = [Method::POST, Method::PUT, Method::PATCH].contains(&method);
-    Row {
-        method,
-        path: rest.to_owned(),
-        aliases: Vec::new(),
-        access,
-        operation,
-        handler: Box::new(move |call| handler(call).boxed_local()),
-        body_bytes_max: if takes_body { BODY_BYTES_MAX } else { 0 },
-    }
-}
-
-fn get<A>(
-    rest: &str,
-    access: Access,
-    operation: &'static str,
-    handler: impl Fn(Call) -> A + Send + Sync + 'static,
-) -> Row
-where
-    A: Future<Output = Result<Reply, Problem>> + 'static,
-{
-    row(Method::GET, rest, access, operation, handler)
-}
-
-fn post<A>(
-    rest: &str,
-    access: Access,
-    operation: &'static str,
-    handler: impl Fn(Call) -> A + Send + Sync + 'static,
-) -> Row
-where
-    A: Future<Output = Result<Reply, Problem>> + 'static,
-{
-    row(Method::POST, rest, access, operation, handler)
-}
-
-fn put<A>(
-    rest: &str,
-    access: Access,
-    operation: &'static str,
-    handler: impl Fn(Call) -> A + Send + Sync + 'static,
-) -> Row
-where
-    A: Future<Output = Result<Reply, Problem>> + 'static,
-{
-    row(Method::PUT, rest, access, operation, handler)
-}
-
-fn patch<A>(
-    rest: &str,
-    access: Access,
-    operation: &'static str,
-    handler: impl Fn(Call) -> A + Send + Sync + 'static,
-) -> Row
-where
-    A: Future<Output = Result<Reply, Problem>> + 'static,
-{
-    row(Method::PATCH, rest, access, operation, handler)
-}
-
-fn delete<A>(
-    rest: &str,
-    access: Access,
-    operation: &'static str,
-    handler: impl Fn(Call) -> A + Send + Sync + 'static,
-) -> Row
-where
-    A: Future<Output = Result<Reply, Problem>> + 'static,
-{
-    row(Method::DELETE, rest, access, operation, handler)
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ fn every_route_has_the_access_that_is_written_down() {
     let expected = [
         ("anyone", Anyone, 27),
         ("members or keys", MembersOrKeys, 4),
-        ("keys", Keys, 61),
+        ("keys", Keys, 66),
         ("keys or self", KeysOrSelf, 6),
         ("member", Member, 19),
         ("owner", Owner, 43),
