@@ -29,6 +29,8 @@ mod deletion;
 mod identity;
 #[path = "http_doors/jobs.rs"]
 mod jobs;
+#[path = "http_doors/live_socket.rs"]
+mod live_socket;
 #[path = "http_doors/members.rs"]
 mod members;
 #[path = "http_doors/moderation.rs"]

@@ -21,6 +21,7 @@ pub use self::passwords::{PasswordHash, Passwords};
 use self::tries::Tries;
 use self::verifications::Begun;
 pub use self::verifications::{Verifications, Verified};
+use super::ended_logins::EndedLogins;
 use super::registry::Registry;
 use crate::core::directory::email_hash;
 use crate::domain::{MemberId, SiteId, Timestamp};
@@ -74,9 +75,9 @@ pub struct Identity {
 }
 
 impl Identity {
-    pub fn new(journal: Arc<dyn Journal>) -> Identity {
+    pub fn new(journal: Arc<dyn Journal>, ended: Arc<EndedLogins>) -> Identity {
         Identity {
-            accounts: Accounts::new(journal.clone()),
+            accounts: Accounts::new(journal.clone(), ended),
             codes: Codes::default(),
             mails: Mails::new(journal),
             passwords: Passwords::default(),

@@ -5,11 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::actors::handle::{Answer, CallError, Caller};
+use crate::actors::registry::Holder;
 use crate::core::query::{Ingested, Viewer};
 use crate::core::recovery::Barrier;
 use crate::core::session::TokenFault;
 use crate::domain::command::IncrementBatch;
-use crate::domain::{KeyId, MemberId, SiteId, Timestamp, WrittenRecord};
+use crate::domain::{MemberId, SiteId, Timestamp, WrittenRecord};
 use crate::journal::JournalError;
 
 pub type LiveFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -20,6 +21,8 @@ pub struct Authenticated {
     pub caller: Caller,
     /// When the credential ends; `None` for keys.
     pub expires_at: Option<Timestamp>,
+    /// What may be taken back before that.
+    pub holder: Option<Holder>,
 }
 
 /// Why a member's channel was not shown.
@@ -35,10 +38,10 @@ pub enum ChannelFault {
 pub trait LiveSource: Send + Sync {
     /// Checks an API key or a member token.
     fn authenticate(&self, token: String) -> LiveFuture<'_, Result<Authenticated, TokenFault>>;
-    /// Grows whenever a key comes, or goes.
-    fn keys_version(&self) -> u64;
-    /// Whether a key that was proven is still good.
-    fn holds(&self, key: KeyId) -> bool;
+    /// Grows whenever a key comes or goes, or a login ends.
+    fn holders_version(&self) -> u64;
+    /// Whether what a caller was proven by is still good.
+    fn holds(&self, holder: Holder) -> bool;
     /// A site that a caller was proven for.
     fn site(&self, site: SiteId) -> Option<Arc<dyn LiveSite>>;
 }

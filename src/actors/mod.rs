@@ -4,6 +4,7 @@ pub mod checkpointer;
 pub mod clock;
 pub mod data_dir;
 pub mod disk;
+pub mod ended_logins;
 pub mod handle;
 pub mod identity;
 pub mod import;

@@ -21,6 +21,7 @@ pub use self::store::SiteRecord;
 
 use self::directory::Directory;
 use self::keeper::{AdmitOwnerKey, CreateKey, CreateSite, Keeper, RevokeKey};
+use super::ended_logins::{EndedLogins, LoginToken};
 use super::handle::{Caller, Role, SiteHandle};
 use super::keys::{CredentialHash, KeyRecord, KeyRole};
 use super::tokens::{Grant, ProvenToken, TokenCache, TokenUse, claimed_site};
@@ -74,6 +75,15 @@ pub struct Proven {
     pub caller: Caller,
     /// When it ends; `None` for keys.
     pub expires_at: Option<Timestamp>,
+    /// What may be taken back before that.
+    pub holder: Option<Holder>,
+}
+
+/// What a credential stands and falls with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Holder {
+    Key(KeyId),
+    Login(LoginToken),
 }
 
 /// Why a credential does not hold.
@@ -89,6 +99,7 @@ pub enum Unproven {
 pub struct Registry {
     directory: watch::Receiver<Arc<Directory>>,
     tokens: Arc<TokenCache>,
+    ended: Arc<EndedLogins>,
     keeper: Addr<Keeper>,
 }
 
@@ -100,9 +111,13 @@ impl Registry {
         start_site: Option<StartSite>,
     ) -> Result<Registry, RegistryError> {
         let directory = store::load(&*journal, start_site.as_ref()).await?;
+        let ended = Arc::new(EndedLogins::default());
+        for site in directory.sites() {
+            ended.load(&*journal, site.id).await?;
+        }
         let (publisher, directory) = watch::channel(Arc::new(directory));
         let keeper = Keeper::new(journal, start_site, publisher).start();
-        Ok(Registry { directory, tokens: Arc::default(), keeper })
+        Ok(Registry { directory, tokens: Arc::default(), ended, keeper })
     }
 
     /// Who a key or a member token speaks for. `None` for everything unknown, revoked or expired.
@@ -119,7 +134,8 @@ impl Registry {
         let directory = self.directory.borrow();
         if let Some(key) = directory.key(&hash) {
             let caller = caller_of_key(key).ok_or(Unproven::Invalid)?;
-            return Ok(Proven { caller, expires_at: None });
+            let holder = Some(Holder::Key(key.id));
+            return Ok(Proven { caller, expires_at: None, holder });
         }
         let token = self.token(&directory, hash, credential).ok_or(Unproven::Invalid)?;
         let role = match token.grant.token_use {
@@ -134,8 +150,12 @@ impl Registry {
         if now >= token.expires {
             return Err(Unproven::Expired);
         }
+        let holder = login_token(&token).map(Holder::Login);
+        if holder.is_some_and(|holder| !self.holds(holder)) {
+            return Err(Unproven::Invalid);
+        }
         let caller = Caller { site: token.site, role };
-        Ok(Proven { caller, expires_at: Some(token.expires) })
+        Ok(Proven { caller, expires_at: Some(token.expires), holder })
     }
 
     /// A token of any use that has not expired.
@@ -143,7 +163,8 @@ impl Registry {
         let is_short = token.len() <= CREDENTIAL_BYTES_MAX;
         let directory = self.directory.borrow();
         let proven = directory.signer(claimed_site(token).filter(|_| is_short)?)?.prove(token)?;
-        (now < proven.expires).then_some(proven)
+        let ended = login_token(&proven).is_some_and(|token| !self.ended.holds(&token));
+        (now < proven.expires && !ended).then_some(proven)
     }
 
     fn token(
@@ -160,14 +181,25 @@ impl Registry {
         Some(token)
     }
 
-    /// Grows whenever a key comes, or goes.
-    pub fn keys_version(&self) -> u64 {
-        self.directory.borrow().keys_version()
+    /// Grows whenever a key comes or goes, or a login ends.
+    pub fn holders_version(&self) -> u64 {
+        self.directory.borrow().keys_version() + self.ended.version()
     }
 
-    /// Whether a key that was proven is still good.
-    pub fn holds(&self, key: KeyId) -> bool {
-        self.directory.borrow().key_by_id(key).is_some_and(|key| key.revoked.is_none())
+    /// Whether what a credential was proven by is still good.
+    pub fn holds(&self, holder: Holder) -> bool {
+        match holder {
+            Holder::Key(key) => {
+                let directory = self.directory.borrow();
+                directory.key_by_id(key).is_some_and(|key| key.revoked.is_none())
+            }
+            Holder::Login(token) => self.ended.holds(&token),
+        }
+    }
+
+    /// For who ends them.
+    pub fn ended_logins(&self) -> Arc<EndedLogins> {
+        self.ended.clone()
     }
 
     pub fn site(&self, site: SiteId) -> Option<SiteHandle> {
@@ -254,6 +286,12 @@ impl Registry {
     pub async fn revoke_key(&self, key: KeyId) -> Result<KeyRecord, RegistryError> {
         self.keeper.send(RevokeKey { key }).await.unwrap_or(Err(RegistryError::Stopped))
     }
+}
+
+/// Access tokens alone: whether a login can be renewed is its account's to say.
+fn login_token(token: &ProvenToken) -> Option<LoginToken> {
+    let login = token.grant.login.filter(|_| token.grant.token_use == TokenUse::Member)?;
+    Some(LoginToken { site: token.site, login, expires: token.expires })
 }
 
 fn caller_of_key(key: &KeyRecord) -> Option<Caller> {

@@ -61,7 +61,7 @@ pub struct Grant {
     /// The member's id, or the visitor's.
     pub subject: Uuid,
     pub client: Option<ClientId>,
-    /// The login that a refresh token renews, or the password that a recovery token replaces.
+    /// The login that a member's token came from, or the password that a recovery token replaces.
     pub login: Option<Uuid>,
 }
 

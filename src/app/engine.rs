@@ -126,7 +126,7 @@ impl Engine {
             consumers_changed: self.consumers_changed.clone(),
         });
         let identity = IdentityDesk {
-            identity: Arc::new(Identity::new(self.journal.clone())),
+            identity: Arc::new(Identity::new(self.journal.clone(), self.registry.ended_logins())),
             registry: self.registry.clone(),
         };
         let accounts = identity.identity.clone();

@@ -6,9 +6,9 @@ use super::sites::Sites;
 use crate::actors::clock::Clock;
 use crate::actors::live::{Authenticated, LiveFuture, LiveSite, LiveSource};
 use crate::actors::live_site::LoggedSite;
-use crate::actors::registry::Unproven;
+use crate::actors::registry::{Holder, Proven, Unproven};
 use crate::core::session::TokenFault;
-use crate::domain::{KeyId, SiteId};
+use crate::domain::SiteId;
 
 #[derive(Clone)]
 pub struct LivePorts {
@@ -21,7 +21,8 @@ impl LiveSource for LivePorts {
         let proven = self.sites.registry.prove(&token, self.clock.now());
         let answer = match proven {
             Ok(proven) => {
-                Ok(Authenticated { caller: proven.caller, expires_at: proven.expires_at })
+                let Proven { caller, expires_at, holder } = proven;
+                Ok(Authenticated { caller, expires_at, holder })
             }
             Err(Unproven::Invalid) => Err(TokenFault::Invalid),
             Err(Unproven::Expired) => Err(TokenFault::Expired),
@@ -29,12 +30,12 @@ impl LiveSource for LivePorts {
         Box::pin(async { answer })
     }
 
-    fn keys_version(&self) -> u64 {
-        self.sites.registry.keys_version()
+    fn holders_version(&self) -> u64 {
+        self.sites.registry.holders_version()
     }
 
-    fn holds(&self, key: KeyId) -> bool {
-        self.sites.registry.holds(key)
+    fn holds(&self, holder: Holder) -> bool {
+        self.sites.registry.holds(holder)
     }
 
     fn site(&self, site: SiteId) -> Option<Arc<dyn LiveSite>> {

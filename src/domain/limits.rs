@@ -189,6 +189,12 @@ pub const VERIFICATION_MS_MAX: i64 = 900_000;
 pub const VERIFICATION_TRIES_MAX: u32 = 5;
 pub const VERIFICATION_CODE_CHARS: usize = 6;
 pub const RECOVERY_TOKEN_SECONDS: i64 = 3_600;
+/// Ended logins that a site keeps until their access tokens are over; one more, and tokens of that
+/// age are refused altogether. So many that are over go with each that is added.
+pub const ENDED_LOGINS_PER_SITE_MAX: usize = 16_384;
+pub const ENDED_LOGINS_DROPPED_MAX: usize = 64;
+/// A token that was being made when its login ended is no older than this.
+pub const ENDED_LOGIN_SLACK_SECONDS: i64 = 60;
 /// Accounts whose wrong passwords are counted at a time; the oldest is forgotten for a newer one.
 pub const LOGIN_FAILURES_ACCOUNTS_MAX: usize = 65_536;
 

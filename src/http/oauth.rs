@@ -125,7 +125,7 @@ async fn renewed(call: &Call, token: &str) -> Result<Value, Problem> {
             return Err(invalid_grant());
         }
     };
-    let grant = Grant { token_use, subject, client: id, login: None };
+    let grant = Grant { token_use, subject, client: id, login };
     granted(call, proven.site, grant, token.to_owned())
 }
 
@@ -155,10 +155,10 @@ async fn member(call: &Call, shown: ShownCode) -> Result<Value, Problem> {
     client(call, id).map_err(|_| invalid_grant())?;
     check_member(call, site, member).await?;
     let login = desk.identity.accounts.begin_login(site, member, id, now).await?;
-    let grant =
-        |token_use, login| Grant { token_use, subject: member.uuid(), client: Some(id), login };
-    let refresh = issue(call, site, grant(TokenUse::MemberRefresh, Some(login)))?.0;
-    granted(call, site, grant(TokenUse::Member, None), refresh)
+    let (subject, client, login) = (member.uuid(), Some(id), Some(login));
+    let grant = |token_use| Grant { token_use, subject, client, login };
+    let refresh = issue(call, site, grant(TokenUse::MemberRefresh))?.0;
+    granted(call, site, grant(TokenUse::Member), refresh)
 }
 
 /// Whether a member may log in as things are now.

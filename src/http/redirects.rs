@@ -104,7 +104,12 @@ async fn log_out(call: &Call, logout: &Node<'_>, back: &Node<'_>) -> Result<Url,
 async fn end_logins(call: &Call, client: Option<ClientId>) -> Result<(), Problem> {
     let Ok(caller) = call.caller() else { return Ok(()) };
     let Role::Member { member } = caller.role else { return Ok(()) };
-    Ok(call.desk()?.identity.accounts.end_logins(caller.site, member, client).await?)
+    Ok(call
+        .desk()?
+        .identity
+        .accounts
+        .end_logins(caller.site, member, client, call.front.now())
+        .await?)
 }
 
 /// `GET .../logout`: ends the logins of the member whose token comes along, and sends a browser

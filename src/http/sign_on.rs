@@ -90,7 +90,7 @@ pub(super) async fn enrolled(
         false => Status::Approved,
     });
     // First, so that no member is without the password that it was told it has.
-    identity.accounts.set_password(site, id, password, proof).await?;
+    identity.accounts.set_password(site, id, password, proof, call.front.now()).await?;
     match call.command(Command::CreateMember(Box::new(new))).await {
         Ok(answer) => match answer.value {
             Outcome::Member(facts) => Ok((answer.seq, facts)),
@@ -181,7 +181,8 @@ pub async fn change_password(call: Call) -> Result<Reply, Problem> {
     call.ask(Query::Member { id: member, viewer: Viewer::Member(member) }).await?;
     let (identity, site) = (&call.desk()?.identity, call.caller()?.site);
     let password = identity.passwords.hash(password).await?;
-    identity.accounts.set_password(site, member, password, EmailProof::Missing).await?;
+    let (proof, now) = (EmailProof::Missing, call.front.now());
+    identity.accounts.set_password(site, member, password, proof, now).await?;
     Reply::stateless(Kind::Json, "{}")
 }
 

@@ -56,7 +56,7 @@ pub async fn change_login_email(call: Call) -> Result<Reply, Problem> {
     let Outcome::Member(facts) = answer.value else { return unexpected() };
     let (accounts, site) = (&call.desk()?.identity.accounts, call.caller()?.site);
     if ends_logins {
-        accounts.end_logins(site, member, None).await?;
+        accounts.end_logins(site, member, None, call.front.now()).await?;
     }
     Reply::json(answer.seq, &json!({"member": shape(&call, &facts).await?}))
 }

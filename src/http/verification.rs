@@ -170,7 +170,12 @@ pub async fn recover(call: Call) -> Result<Reply, Problem> {
     let (seq, facts) = facts_of(&call, member).await.map_err(|_| not_recovered())?;
     let password = desk.identity.passwords.hash(password).await?;
     let mark = proven.grant.login.ok_or_else(not_recovered)?;
-    if !desk.identity.accounts.replace_password(site, member, mark, password).await? {
+    if !desk
+        .identity
+        .accounts
+        .replace_password(site, member, mark, password, call.front.now())
+        .await?
+    {
         return Err(not_recovered());
     }
     state(&call, seq, &facts).await

@@ -110,12 +110,12 @@ fn settle(
         return Err(TokenFault::Unavailable);
     }
     // Asked after the proof: from here on the sweeper sees it go.
-    if known.caller.key().is_some_and(|key| !worker.live.source().holds(key)) {
+    if known.holder.is_some_and(|holder| !worker.live.source().holds(holder)) {
         return Err(TokenFault::Invalid);
     }
     let site = worker.site(known.caller.site).ok_or(TokenFault::Unavailable)?;
     site.sessions.set(site.sessions.get() + 1);
-    socket.holder.set(known.caller.key());
+    socket.holder.set(known.holder);
     *socket.site.borrow_mut() = Some(site);
     let expires_at_ms = known.expires_at.map(|at| {
         let left_ms = at.unix_ms.saturating_sub(wall_clock_ms()).max(0);

@@ -32,13 +32,14 @@ use super::live::{Live, Seat};
 use super::socket::closing_code;
 use crate::actors::handle::{Answer, CallError};
 use crate::actors::live::{Authenticated, LiveSite};
+use crate::actors::registry::Holder;
 use crate::core::query::Ingested;
 use crate::core::session::{CloseReason, TokenFault};
+use crate::domain::AppId;
 use crate::domain::command::IncrementBatch;
 use crate::domain::limits::{
     CLOSE_MS_MAX, CONNECT_MS_MAX, INGEST_FRAME_BYTES_MAX, PING_INTERVAL_MS, WRITE_BLOCKED_MS_MAX,
 };
-use crate::domain::{AppId, KeyId};
 
 type Context = WebsocketContext<Session>;
 
@@ -68,8 +69,8 @@ struct Stream {
     app: AppId,
     numbering: Numbering,
     /// What opened it, good as of this version of the keys.
-    key: Option<KeyId>,
-    keys_version: u64,
+    holder: Option<Holder>,
+    holders_version: u64,
 }
 
 struct Fragments {
@@ -227,11 +228,11 @@ impl Session {
     /// Whether the key behind the stream was revoked; asked anew whenever any key has changed.
     fn is_revoked(&mut self) -> bool {
         let Stage::Open(stream) = &mut self.stage else { return false };
-        let version = self.live.source().keys_version();
-        if std::mem::replace(&mut stream.keys_version, version) == version {
+        let version = self.live.source().holders_version();
+        if std::mem::replace(&mut stream.holders_version, version) == version {
             return false;
         }
-        stream.key.is_some_and(|key| !self.live.source().holds(key))
+        stream.holder.is_some_and(|holder| !self.live.source().holds(holder))
     }
 
     fn message(&mut self, bytes: &[u8], kind: Kind, context: &mut Context) {
@@ -293,9 +294,9 @@ impl Session {
         let Some(site) = self.live.source().site(known.caller.site) else {
             return self.close(CloseReason::ServerError, context);
         };
-        let (numbering, key) = (Numbering::new(producer), known.caller.key());
+        let (numbering, holder) = (Numbering::new(producer), known.holder);
         // No version is the first one: the first batch asks for the key again.
-        self.stage = Stage::Open(Stream { site, app, numbering, key, keys_version: 0 });
+        self.stage = Stage::Open(Stream { site, app, numbering, holder, holders_version: 0 });
         context.text("{\"ready\":true}");
     }
 

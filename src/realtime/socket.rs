@@ -22,9 +22,9 @@ use super::live::Seat;
 use super::measure;
 use super::outbox::{Outbox, Overflow};
 use super::worker::Worker;
+use crate::actors::registry::Holder;
 use crate::core::hub::SessionKey;
 use crate::core::session::{CloseReason, Session};
-use crate::domain::KeyId;
 use crate::domain::limits::{
     CLOSE_MS_MAX, LIVE_MESSAGE_BYTES_MAX, LIVE_SEND_BUFFER_BYTES, OUTBOX_BYTES_MAX,
     RECOVERY_BYTES_MAX,
@@ -47,7 +47,7 @@ pub(crate) struct Socket {
     /// Wakes whoever waits for room in the outbox.
     drained: Notify,
     /// The key that opened it; it may be revoked. Members' tokens end by themselves.
-    pub(crate) holder: Cell<Option<KeyId>>,
+    pub(crate) holder: Cell<Option<Holder>>,
     _seat: Seat,
 }
 

@@ -29,8 +29,8 @@ pub(crate) struct Worker {
     sockets: RefCell<HashMap<SessionKey, Rc<Socket>>>,
     sites: RefCell<HashMap<SiteId, Rc<SiteLive>>>,
     scratch: RefCell<Box<[u8]>>,
-    /// Of the keys, when those behind the sockets were last looked at.
-    keys_version: Cell<u64>,
+    /// Of keys and logins, when those behind the sockets were last looked at.
+    holders_version: Cell<u64>,
 }
 
 impl Worker {
@@ -43,7 +43,7 @@ impl Worker {
             sockets: RefCell::new(HashMap::new()),
             sites: RefCell::new(HashMap::new()),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
-            keys_version: Cell::new(0),
+            holders_version: Cell::new(0),
         });
         actix_rt::spawn(sweep(Rc::clone(&worker)));
         actix_rt::spawn(drain(Rc::clone(&worker)));
@@ -117,18 +117,18 @@ impl Worker {
         self.sockets.borrow_mut().remove(&socket.key);
     }
 
-    /// Closes every session whose key was revoked since this was last looked at.
+    /// Closes every session whose key was revoked, or whose login ended, since this last looked.
     fn expel_revoked(self: &Rc<Self>, sockets: &[Rc<Socket>]) {
         let source = self.live.source();
-        let version = source.keys_version();
-        if self.keys_version.replace(version) == version {
+        let version = source.holders_version();
+        if self.holders_version.replace(version) == version {
             return;
         }
         // Looked up once each: thousands of sockets share a few keys.
         let mut good = HashMap::new();
         for socket in sockets {
-            let Some(key) = socket.holder.get() else { continue };
-            if !*good.entry(key).or_insert_with(|| source.holds(key)) {
+            let Some(holder) = socket.holder.get() else { continue };
+            if !*good.entry(holder).or_insert_with(|| source.holds(holder)) {
                 self.refuse(socket, CloseReason::Revoked);
             }
         }

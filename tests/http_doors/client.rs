@@ -34,6 +34,10 @@ impl Site {
         Site { server: desk.start(), _desk: desk }
     }
 
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.server.address
+    }
+
     /// Status and body of one request with the owner's key.
     pub fn ask(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         self.ask_as(OWNER_KEY, method, path, body)

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::client::{OWNER_KEY, Site, code, text};
+use crate::live_socket::LiveSocket;
 
 const BACK: &str = "https://app.example/back";
 const REGISTER: &str = "/_api/iam/authentication/v2/register";
@@ -273,6 +274,41 @@ fn a_new_password_ends_every_login_across_a_restart() {
     assert_eq!((app.renew(&one.refresh).0, app.renew(&other.refresh).0), (400, 400));
     assert_eq!(app.ask(LOGIN, credentials("ann@example.com", PASSWORD)).0, 401);
     assert_eq!(app.ask(LOGIN, credentials("ann@example.com", "battery staple")).0, 200);
+}
+
+#[test]
+fn a_token_of_an_ended_login_is_refused_at_once_across_a_restart() {
+    let App { site, client, visitor } = App::start();
+    let app = App { site, client, visitor };
+    app.register("ann@example.com");
+    let wish = json!({"name": "other", "redirectUris": [BACK]});
+    let other = text(&app.site.done("POST", "/v1/oauth-clients", wish)["client"]["id"]);
+    let here = app.log_in("ann@example.com");
+    let renewed = text(&app.renew(&here.refresh).1["access_token"]);
+    let App { site, client, visitor } = app;
+    let app = App { site, client: other, visitor };
+    let there = app.log_in("ann@example.com");
+    let mut socket = LiveSocket::connect(&app.site, &here.access);
+    let mut stays = LiveSocket::connect(&app.site, &there.access);
+    let my = |site: &Site, token: &str| {
+        let (status, answer) = site.ask_as(token, "GET", "/members/v1/members/my", Value::Null);
+        (status, code(&answer))
+    };
+    assert_eq!(my(&app.site, &renewed).0, 200);
+    let path = format!("/_api/iam/authentication/v1/logout?clientId={client}");
+    assert_eq!(app.site.ask_as(&renewed, "GET", &path, Value::Null).0, 200);
+    let refused = (401, "UNAUTHENTICATED".to_owned());
+    for token in [&here.access, &renewed] {
+        assert_eq!(my(&app.site, token), refused);
+        let (_, info) = app.site.ask_as("", "POST", "/oauth2/token-info", json!({"token": token}));
+        assert_eq!(info["active"], json!(false));
+    }
+    assert_eq!(my(&app.site, &there.access).0, 200);
+    assert_eq!(socket.close_code(), 4503);
+    stays.ping();
+    let site = app.site.restarted();
+    assert_eq!(my(&site, &here.access), refused);
+    assert_eq!(my(&site, &there.access).0, 200);
 }
 
 #[test]

@@ -4,10 +4,11 @@ use guildhall::domain::event::Event;
 use guildhall::domain::profile::PrivacyStatus;
 use guildhall::wire::event::epoch_text;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::client::Client;
 use crate::server::TestServer;
-use crate::site::{INCARNATION, counted, member, token, turned};
+use crate::site::{INCARNATION, counted, login_token, member, token, turned};
 
 fn subscribe(id: u32, channel: &str) -> Value {
     json!({"id": id, "subscribe": {"channel": channel}})
@@ -60,6 +61,23 @@ async fn a_revoked_key_is_shown_nothing_more_and_others_stay() {
     assert_eq!(app.publication().await.0, seq);
     let mut again = Client::open(&server, "/connection/websocket").await;
     again.send(json!({"id": 1, "connect": {"token": "owner"}})).await;
+    assert_eq!(again.close_code().await, 3500);
+    server.stop().await;
+}
+
+#[actix_rt::test]
+async fn a_socket_ends_with_the_login_of_its_token_and_others_stay() {
+    let server = TestServer::start();
+    let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let ann = member(0xa);
+    let mut ended = Client::connect(&server, &login_token(ann, one)).await;
+    let mut stays = Client::connect(&server, &login_token(ann, other)).await;
+    server.source.end_login(one);
+    assert_eq!(ended.close_code().await, 4503);
+    let seq = server.site.write(counted(ann, 1));
+    assert_eq!(stays.publication().await.0, seq);
+    let mut again = Client::open(&server, "/connection/websocket").await;
+    again.send(json!({"id": 1, "connect": {"token": login_token(ann, one)}})).await;
     assert_eq!(again.close_code().await, 3500);
     server.stop().await;
 }

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use guildhall::actors::ended_logins::LoginToken;
 use guildhall::actors::handle::{Answer, CallError, Caller, Role};
 use guildhall::actors::live::{Authenticated, ChannelFault, LiveFuture, LiveSite, LiveSource};
+use guildhall::actors::registry::Holder;
 use guildhall::core::query::{Ingested, Viewer};
 use guildhall::core::recovery::Barrier;
 use guildhall::core::session::TokenFault;
@@ -17,6 +19,7 @@ use guildhall::domain::{
 };
 use guildhall::journal::JournalError;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 pub const SITE: SiteId = SiteId::from_u128(0x5);
 pub const INCARNATION: u128 = 0xabc;
@@ -29,6 +32,7 @@ pub struct StandIn {
     site: Arc<StandInSite>,
     /// How often a key was revoked: the first time it is the owner's.
     revocations: AtomicU64,
+    ended: Mutex<BTreeSet<Uuid>>,
 }
 
 pub struct StandInSite {
@@ -58,17 +62,31 @@ pub fn token(member: MemberId) -> String {
     format!("member:{member}")
 }
 
+/// The token of a member who logged in.
+pub fn login_token(member: MemberId, login: Uuid) -> String {
+    format!("member:{member}/{login}")
+}
+
+fn login_of(token: &str) -> Option<LoginToken> {
+    let login = token.split_once('/')?.1.parse().ok()?;
+    Some(LoginToken { site: SITE, login, expires: Timestamp::from_unix_ms(i64::MAX) })
+}
+
 impl StandIn {
     pub fn new() -> (Arc<StandIn>, Arc<StandInSite>) {
         let (durable, _) = watch::channel(0);
         let (holds_answers, _) = watch::channel(false);
         let site = Arc::new(StandInSite { state: Mutex::default(), durable, holds_answers });
         let revocations = AtomicU64::new(0);
-        (Arc::new(StandIn { site: Arc::clone(&site), revocations }), site)
+        (Arc::new(StandIn { site: Arc::clone(&site), revocations, ended: Mutex::default() }), site)
     }
 }
 
 impl StandIn {
+    pub fn end_login(&self, login: Uuid) {
+        self.ended.lock().unwrap().insert(login);
+    }
+
     /// Revokes the owner's key; the integrator's stays good.
     pub fn revoke_owner(&self) {
         self.revocations.fetch_add(1, Ordering::SeqCst);
@@ -155,26 +173,34 @@ pub fn turned(member: MemberId, privacy: PrivacyStatus) -> Event {
 
 impl LiveSource for StandIn {
     fn authenticate(&self, token: String) -> LiveFuture<'_, Result<Authenticated, TokenFault>> {
+        let login = login_of(&token);
         let role = match token.as_str() {
             "owner" => Ok(Role::Owner { key: OWNER }),
             "app" => Ok(Role::App { key: APP, app: AppId::parse("shop").unwrap() }),
             "expired" => Err(TokenFault::Expired),
             other => other
                 .strip_prefix("member:")
-                .and_then(|id| id.parse().ok())
+                .and_then(|id| id.split('/').next()?.parse().ok())
                 .map(|member| Role::Member { member })
                 .ok_or(TokenFault::Invalid),
         };
-        let caller = |role| Authenticated { caller: Caller { site: SITE, role }, expires_at: None };
+        let caller = move |role| {
+            let caller = Caller { site: SITE, role };
+            let holder = caller.key().map(Holder::Key).or(login.map(Holder::Login));
+            Authenticated { caller, expires_at: None, holder }
+        };
         Box::pin(async move { role.map(caller) })
     }
 
-    fn keys_version(&self) -> u64 {
-        1 + self.revocations.load(Ordering::SeqCst)
+    fn holders_version(&self) -> u64 {
+        1 + self.revocations.load(Ordering::SeqCst) + self.ended.lock().unwrap().len() as u64
     }
 
-    fn holds(&self, key: KeyId) -> bool {
-        key != OWNER || self.revocations.load(Ordering::SeqCst) == 0
+    fn holds(&self, holder: Holder) -> bool {
+        match holder {
+            Holder::Key(key) => key != OWNER || self.revocations.load(Ordering::SeqCst) == 0,
+            Holder::Login(token) => !self.ended.lock().unwrap().contains(&token.login),
+        }
     }
 
     fn site(&self, site: SiteId) -> Option<Arc<dyn LiveSite>> {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::IdentityError;
 use super::passwords::PasswordHash;
+use crate::actors::ended_logins::EndedLogins;
 use crate::domain::limits::SESSIONS_PER_MEMBER_MAX;
 use crate::domain::{ClientId, MemberId, SiteId, Timestamp};
 use crate::journal::{Journal, codec};
@@ -61,12 +62,13 @@ pub enum EmailProof {
 
 pub struct Accounts {
     journal: Arc<dyn Journal>,
+    ended: Arc<EndedLogins>,
     locks: [Mutex<()>; LOCKS],
 }
 
 impl Accounts {
-    pub fn new(journal: Arc<dyn Journal>) -> Accounts {
-        Accounts { journal, locks: std::array::from_fn(|_| Mutex::default()) }
+    pub fn new(journal: Arc<dyn Journal>, ended: Arc<EndedLogins>) -> Accounts {
+        Accounts { journal, ended, locks: std::array::from_fn(|_| Mutex::default()) }
     }
 
     pub async fn password(
@@ -84,9 +86,10 @@ impl Accounts {
         member: MemberId,
         password: PasswordHash,
         proof: EmailProof,
+        now: Timestamp,
     ) -> Result<(), IdentityError> {
         let _alone = self.lock(member).await;
-        self.put_password(site, member, password, proof).await
+        self.put_password(site, member, password, proof, now).await
     }
 
     /// The same where the password still is the one of the mark; whether it was.
@@ -96,12 +99,13 @@ impl Accounts {
         member: MemberId,
         mark: Uuid,
         password: PasswordHash,
+        now: Timestamp,
     ) -> Result<bool, IdentityError> {
         let _alone = self.lock(member).await;
         if self.mark(site, member).await? != mark {
             return Ok(false);
         }
-        self.put_password(site, member, password, EmailProof::Given).await?;
+        self.put_password(site, member, password, EmailProof::Given, now).await?;
         Ok(true)
     }
 
@@ -111,11 +115,12 @@ impl Accounts {
         member: MemberId,
         password: PasswordHash,
         proof: EmailProof,
+        now: Timestamp,
     ) -> Result<(), IdentityError> {
         let before = self.load(site, member).await?;
         let email_verified = before.email_verified || proof == EmailProof::Given;
         let account = Account { password: Some(password), logins: Vec::new(), email_verified };
-        self.store(site, member, Some(&account)).await
+        self.store_ending(site, member, &account, before.logins, now).await
     }
 
     pub async fn is_verified(&self, site: SiteId, member: MemberId) -> Result<bool, IdentityError> {
@@ -156,8 +161,8 @@ impl Accounts {
         let id = Uuid::new_v4();
         account.logins.push(Login { id: id.into_bytes(), client, began: now });
         let too_many = account.logins.len().saturating_sub(SESSIONS_PER_MEMBER_MAX);
-        account.logins.drain(..too_many);
-        self.store(site, member, Some(&account)).await?;
+        let oldest = account.logins.drain(..too_many).collect();
+        self.store_ending(site, member, &account, oldest, now).await?;
         Ok(id)
     }
 
@@ -176,15 +181,17 @@ impl Accounts {
         site: SiteId,
         member: MemberId,
         client: Option<ClientId>,
+        now: Timestamp,
     ) -> Result<(), IdentityError> {
         let _alone = self.lock(member).await;
-        let mut account = self.load(site, member).await?;
-        let before = account.logins.len();
-        account.logins.retain(|login| client.is_some_and(|client| login.client != client));
-        if account.logins.len() == before {
+        let account = self.load(site, member).await?;
+        let stays = |login: &Login| client.is_some_and(|client| login.client != client);
+        let (logins, ended): (Vec<Login>, Vec<Login>) = account.logins.into_iter().partition(stays);
+        if ended.is_empty() {
             return Ok(());
         }
-        self.store(site, member, Some(&account)).await
+        let account = Account { logins, ..account };
+        self.store_ending(site, member, &account, ended, now).await
     }
 
     pub async fn policy(&self, site: SiteId) -> Result<SignOnPolicy, IdentityError> {
@@ -220,6 +227,27 @@ impl Accounts {
     async fn load(&self, site: SiteId, member: MemberId) -> Result<Account, IdentityError> {
         let stored = self.journal.get(Some(site), name(member)).await?;
         Ok(read(stored)?.unwrap_or_default())
+    }
+
+    /// From the answer on, no token of the ended logins holds.
+    async fn store_ending(
+        &self,
+        site: SiteId,
+        member: MemberId,
+        account: &Account,
+        ended: Vec<Login>,
+        now: Timestamp,
+    ) -> Result<(), IdentityError> {
+        if ended.is_empty() {
+            return self.store(site, member, Some(account)).await;
+        }
+        let ended: Vec<Uuid> = ended.iter().map(|login| Uuid::from_bytes(login.id)).collect();
+        let ending = self.ended.plan(site, &ended, now);
+        let mut entries = ending.entries();
+        entries.push((name(member), Some(codec::encode(account))));
+        self.journal.put(Some(site), entries).await?;
+        self.ended.publish(ending);
+        Ok(())
     }
 
     async fn store(

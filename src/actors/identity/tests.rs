@@ -17,14 +17,14 @@ const PASSWORD: &str = "correct horse";
 async fn with_ann() -> (Arc<Memory>, Identity) {
     let journal = Arc::new(Memory::new(1));
     journal.open_site(SITE).await.unwrap();
-    let identity = Identity::new(journal.clone());
+    let identity = Identity::new(journal.clone(), Arc::default());
     set(&identity, PASSWORD).await;
     (journal, identity)
 }
 
 async fn set(identity: &Identity, password: &str) {
     let hash = identity.passwords.hash(password.to_owned()).await.unwrap();
-    identity.accounts.set_password(SITE, ANN, hash, EmailProof::Missing).await.unwrap();
+    identity.accounts.set_password(SITE, ANN, hash, EmailProof::Missing, NOW).await.unwrap();
 }
 
 fn offer(member: Option<MemberId>, password: &str) -> Offer<'static> {
@@ -35,7 +35,7 @@ fn offer(member: Option<MemberId>, password: &str) -> Offer<'static> {
 async fn a_right_password_proves_its_member_across_a_restart() {
     let (journal, identity) = with_ann().await;
     assert_eq!(identity.judge(offer(Some(ANN), PASSWORD), NOW).await, Ok(ANN));
-    let reopened = Identity::new(journal);
+    let reopened = Identity::new(journal, Arc::default());
     assert_eq!(reopened.judge(offer(Some(ANN), PASSWORD), NOW).await, Ok(ANN));
     let wrong = reopened.judge(offer(Some(ANN), "correct horsf"), NOW).await;
     assert_eq!(wrong, Err(IdentityError::Wrong));
@@ -80,7 +80,7 @@ async fn logins_end_by_client_or_all_and_the_oldest_makes_room() {
     let (_, identity) = with_ann().await;
     let first = identity.accounts.begin_login(SITE, ANN, APP, NOW).await.unwrap();
     let second = identity.accounts.begin_login(SITE, ANN, OTHER, NOW).await.unwrap();
-    identity.accounts.end_logins(SITE, ANN, Some(APP)).await.unwrap();
+    identity.accounts.end_logins(SITE, ANN, Some(APP), NOW).await.unwrap();
     assert!(!identity.accounts.has_login(SITE, ANN, first).await.unwrap());
     assert!(identity.accounts.has_login(SITE, ANN, second).await.unwrap());
     for _ in 0..SESSIONS_PER_MEMBER_MAX {
@@ -102,7 +102,7 @@ async fn the_policy_of_a_site_is_kept() {
     let patch = PolicyPatch { require_email_verification: Some(true), ..PolicyPatch::default() };
     let policy = identity.accounts.set_policy(SITE, patch, NOW).await.unwrap();
     assert!(policy.require_owner_approval && policy.require_email_verification);
-    assert_eq!(Identity::new(journal).accounts.policy(SITE).await.unwrap(), policy);
+    assert_eq!(Identity::new(journal, Arc::default()).accounts.policy(SITE).await.unwrap(), policy);
 }
 
 #[actix_rt::test]
@@ -150,8 +150,8 @@ async fn of_two_recoveries_with_one_token_one_wins() {
     let hash = async |password: &str| identity.passwords.hash(password.to_owned()).await.unwrap();
     let (one, other) = (hash("the first one").await, hash("the second one").await);
     let answers = tokio::join!(
-        identity.accounts.replace_password(SITE, ANN, mark, one),
-        identity.accounts.replace_password(SITE, ANN, mark, other),
+        identity.accounts.replace_password(SITE, ANN, mark, one, NOW),
+        identity.accounts.replace_password(SITE, ANN, mark, other, NOW),
     );
     assert_eq!(answers, (Ok(true), Ok(false)));
     let judged = identity.judge(offer(Some(ANN), "the first one"), NOW).await;

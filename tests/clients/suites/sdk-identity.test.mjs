@@ -123,6 +123,9 @@ test('the identity modules themselves: authentication and oauth', async () => {
   assert.equal(vouched.identity._id, registered.identity._id);
   await logIn(app, vouched.sessionToken);
   await app.authentication.changePassword('battery staple');
+  // The login of the token has ended with the password: whoever goes on is a visitor again.
+  await refusal(app.members.getCurrentMember(), 401, /^UNAUTHENTICATED$/);
+  app.auth.setTokens(await app.auth.generateVisitorTokens());
   const again = await app.authentication.loginV2({ email }, { password: 'battery staple' });
   assert.equal(again.identity._id, registered.identity._id);
 });
@@ -186,5 +189,6 @@ test('a member verifies its address later; keys and tokens say what they are', a
   // Tokens are signed with keys that stay here: there is none to show.
   assert.deepEqual((await app.oauth.jwks()).keys, []);
   await app.authentication.logout();
+  await refusal(app.members.getCurrentMember(), 401, /^UNAUTHENTICATED$/);
   await assert.rejects(app.auth.renewToken(tokens.refreshToken));
 });
