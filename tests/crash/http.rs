@@ -2,10 +2,11 @@
 //! byte was read, which is what an acknowledgement means to a caller.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 
 /// Longer than anything may take: what hits it hangs.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
@@ -40,7 +41,19 @@ pub struct Request<'a> {
 
 impl Connection {
     pub fn open(address: SocketAddr) -> io::Result<Connection> {
-        let stream = TcpStream::connect_timeout(&address, ANSWER_DEADLINE)?;
+        Connection::over(TcpStream::connect_timeout(&address, ANSWER_DEADLINE)?, address)
+    }
+
+    /// The same from one of this machine's addresses.
+    #[allow(dead_code, reason = "not all who share this client come from several")]
+    pub fn open_from(source: Ipv4Addr, address: SocketAddr) -> io::Result<Connection> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from((source, 0)).into())?;
+        socket.connect_timeout(&address.into(), ANSWER_DEADLINE)?;
+        Connection::over(socket.into(), address)
+    }
+
+    fn over(stream: TcpStream, address: SocketAddr) -> io::Result<Connection> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(ANSWER_DEADLINE))?;
         stream.set_write_timeout(Some(ANSWER_DEADLINE))?;
